@@ -1,0 +1,1 @@
+"""The partners, one package each, and the sandbox that stands in for them."""

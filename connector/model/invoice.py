@@ -1,0 +1,174 @@
+"""Bills as the three partners show them: the PSA's, the gateway's and the books'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from connector.model.agreement import AgreementRef
+from connector.model.money import Money
+
+
+class PsaInvoiceKind(StrEnum):
+    AGREEMENT = "agreement"  # the period's bill
+    CREDIT_MEMO = "credit_memo"
+    OTHER = "other"  # project, T&M, product, down payment: never taken for the period's bill
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PsaInvoice:
+    """An invoice in the PSA. `balance` = total - payments - credits, and alone decides paid or unpaid."""
+
+    id: str
+    number: str
+    kind: PsaInvoiceKind
+    agreements: tuple[AgreementRef, ...]  # as the PSA names them; a bundled child is billed under its parent
+    payer: str  # Payer.key
+    date: date
+    due_date: date | None
+    subtotal: Money  # before tax
+    tax: Money
+    total: Money
+    payments: Money
+    credits: Money
+    balance: Money
+    voided: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaidState:
+    """What the PSA invoice should show of our money: the net collected so far. PSA writes converge to it.
+
+    `own` are ids of payment rows that we wrote before (from our links). `date` is the company's date of the last payment.
+    """
+
+    collected: Money
+    date: date
+    own: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaidRecord:
+    """How the PSA shows it now, read back after the write."""
+
+    own: tuple[str, ...]  # ids of the rows that are ours
+    recorded: Money  # our money as the PSA shows it
+    adopted: Money  # part of it that someone else had already recorded, so that we wrote nothing for it
+    balance: Money
+    wrote: bool
+
+
+class MethodKind(StrEnum):
+    CARD = "card"
+    BANK_DEBIT = "bank_debit"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentMethod:
+    """No number, ever: at most the last four digits."""
+
+    id: str
+    kind: MethodKind
+    last4: str = ""
+    expires: date | None = None  # first day on which a card is no longer good
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Customer:
+    """The gateway's customer of one payer."""
+
+    id: str
+    payer: str
+    name: str
+    email: str
+    default_method: PaymentMethod | None
+    balance: Money | None = None  # credit (negative) or debt that the gateway applies by itself when it finalizes
+
+
+class GatewayInvoiceState(StrEnum):
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InvoiceLine:
+    """`slot` is ours: "" for a subscription's own item, else the name of the adjustment that we added."""
+
+    id: str
+    item: str  # id under which the gateway lets an added item be changed; "" for a subscription's own
+    slot: str
+    description: str
+    amount: Money
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayInvoice:
+    """One of ours at the gateway. `bills_on` is the date (UTC) on which its subscription's period begins."""
+
+    id: str
+    number: str
+    subscription: str
+    unit: str
+    customer: str
+    state: GatewayInvoiceState
+    bills_on: date
+    total: Money
+    amount_due: Money
+    amount_paid: Money
+    amount_remaining: Money
+    lines: tuple[InvoiceLine, ...]
+    charge: str = ""  # id of our charge row, where we put it on the invoice
+    in_flight: bool = False  # a debit is under way at the bank
+    auto_advance: bool = False  # the gateway goes on by itself
+    attempts: int = 0
+    next_attempt: datetime | None = None
+    failure: str = ""  # why the last attempt failed, in the gateway's words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adjustment:
+    """A line that makes a draft equal what is owed. At most one per slot; writing it twice changes nothing."""
+
+    slot: str  # "tax", "true_up", "elsewhere"
+    description: str
+    amount: Money
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BooksInvoice:
+    id: str
+    number: str
+    customer: str  # the customer's id in the books
+    date: date
+    total: Money
+    balance: Money
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BooksPayment:
+    """A payment to append to the books: applied to `invoice` up to `applied`, the rest is the customer's credit."""
+
+    customer: str
+    invoice: str  # id in the books; "" for an unapplied payment
+    applied: Money
+    amount: Money
+    date: date  # the company's date
+    method: MethodKind
+    memo: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Posted:
+    """A payment as the books hold it."""
+
+    id: str
+    amount: Money
+    unapplied: Money
+    invoice: str  # "" when not applied
+    customer: str
+    deposited: bool = False

@@ -1,0 +1,181 @@
+"""What an adapter implements. Small, synchronous, in our nouns. The core diffs, journals and retries;
+an adapter translates, pages and classifies errors into `connector.errors`, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from connector.model.agreement import Agreement, AgreementRef, Payer, Unchanged, Unusable
+from connector.model.invoice import (
+    Adjustment,
+    BooksInvoice,
+    BooksPayment,
+    Customer,
+    GatewayInvoice,
+    PaidRecord,
+    PaidState,
+    Posted,
+    PsaInvoice,
+)
+from connector.model.ledger import EventPage, GatewayPayment, GatewayReversal
+from connector.model.money import Money
+from connector.model.subscription import Change, LiveSubscription, Subscription
+
+
+class Capability(StrEnum):
+    PARTIAL_SETTLEMENT = "partial_settlement"  # the PSA can hold a payment that is less than the invoice
+    REVERSAL = "reversal"  # a recorded payment can be taken back
+    PUBLISH_ENROLMENT = "publish_enrolment"  # the enrolment link can be written to the payer's record
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriteKey:
+    """Names the fact that a write makes true, not its content. `since` is when the intent was first recorded.
+
+    An adapter puts `value` where `find` can see it again, and derives the partner's idempotency key from `value`
+    and `attempt` (a new attempt number is drawn only after `find` has said that the earlier one left nothing).
+    """
+
+    value: str
+    since: datetime
+    attempt: int = 1
+
+
+class Adapter(Protocol):
+    @property
+    def name(self) -> str: ...  # stable: it is stored in every link
+
+    @property
+    def can(self) -> frozenset[Capability]: ...
+
+    def ping(self) -> None:
+        """Read-only; one cheap request. Raises what `connector.errors` says."""
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Psa(Adapter, Protocol):
+    def agreements(self, known: Mapping[str, str]) -> Iterator[Agreement | Unchanged | Unusable]:
+        """Every agreement that the mapping's filter takes, complete or raises. `known`: agreement id -> snapshot hash.
+
+        `Unchanged` may be answered for an id in `known` whose hash still holds. Ids not yielded are gone or filtered out.
+        """
+
+    def invoices(self, agreements: Collection[AgreementRef], *, since: date) -> Iterator[PsaInvoice]:
+        """Invoices of every kind that name one of these agreements, dated on or after `since`. Complete, or raises."""
+
+    def invoice(self, id: str) -> PsaInvoice | None:
+        """Read one again; None when it was deleted."""
+
+    def record_paid(self, invoice: str, paid: PaidState) -> PaidRecord:
+        """Converge: look, write what is missing (or take back what is too much), read back. Never more than the total.
+
+        Rejected when the invoice is gone or the PSA refuses. Safe to repeat after OutcomeUnknown.
+        """
+
+    def publish_enrolment(self, payer: Payer, *, link: str, state: str) -> bool:
+        """Write the enrolment link where the mapping says. False when the mapping names no place or it already says so."""
+
+
+@runtime_checkable
+class Gateway(Adapter, Protocol):
+    def canonical(self, desired: Subscription) -> Subscription:
+        """Pure: as it will read back, so that there are no eternal differences."""
+
+    def subscriptions(self) -> Iterator[LiveSubscription]:
+        """Only those with our owner marker, of every status but ended ones. Complete, or raises."""
+
+    def ensure_customer(self, payer: Payer, *, known: str, key: WriteKey) -> Customer:
+        """Create, or (with `known` id) read and bring name and e-mail up to date."""
+
+    def find_customer(self, key: WriteKey) -> str | None: ...
+
+    def customers(self, ids: Collection[str]) -> Mapping[str, Customer]:
+        """Read again, with default payment methods."""
+
+    def apply(self, change: Change, *, key: WriteKey) -> str:
+        """Carry out one change, one write to the subscription; its id. Products it needs are made on the way."""
+
+    def find_subscription(self, key: WriteKey, *, customer: str) -> str | None:
+        """The subscription that a Create with this key left behind."""
+
+    def drafts(self) -> Iterator[GatewayInvoice]:
+        """Our invoices that are still drafts. Complete, or raises."""
+
+    def invoice(self, id: str) -> GatewayInvoice | None: ...
+
+    def open_invoices(self) -> Iterator[GatewayInvoice]:
+        """Our invoices that are released and not yet paid, voided or given up."""
+
+    def draft(
+        self, subscription: LiveSubscription, *, bills_on: date, charge: str, lines: Sequence[Adjustment], key: WriteKey
+    ) -> GatewayInvoice:
+        """Make a draft by hand for a period for which the subscription made none. It never advances by itself."""
+
+    def find_draft(self, key: WriteKey, *, customer: str) -> GatewayInvoice | None: ...
+
+    def adjust(self, draft: GatewayInvoice, adjustments: Sequence[Adjustment], *, charge: str) -> GatewayInvoice:
+        """Make the draft's added lines exactly these, and note `charge` on it. Converges; returns it as read back."""
+
+    def release(self, draft: GatewayInvoice) -> GatewayInvoice:
+        """Finalize and let the gateway collect it. Already released: as it is."""
+
+    def write_off(self, invoice: GatewayInvoice) -> GatewayInvoice:
+        """A draft or open invoice that is not to be collected: never collected again. Already so: as it is."""
+
+    def reduce(self, invoice: GatewayInvoice, by: Money, *, reason: str, key: WriteKey) -> GatewayInvoice:
+        """An open, unpaid invoice becomes smaller by a credit note. Safe to repeat with the same key."""
+
+    def events(self, *, after: str) -> EventPage:
+        """What happened since the cursor ("" for the start), oldest first. Hints only."""
+
+    def payments(self, invoice: str) -> Sequence[GatewayPayment]:
+        """Every settled payment of one invoice, read again."""
+
+    def reversals(self, payment: str) -> Sequence[GatewayReversal]:
+        """Every refund and lost or returned debit of one payment, read again."""
+
+    def invoices_since(self, since: datetime) -> Iterator[GatewayInvoice]:
+        """Ours created since then, whatever their state: recovery when the event cursor was lost, and reconciliation."""
+
+    def enrolment_link(self, customer: str, *, enrolled: bool, return_url: str, key: WriteKey) -> tuple[str, datetime]:
+        """A fresh page where the payer authorises (or changes) a method, and when it stops working."""
+
+    def adopt_new_methods(self, customer: str) -> Customer:
+        """If the payer finished an enrolment, make that method the customer's default. Converges."""
+
+
+@runtime_checkable
+class Books(Adapter, Protocol):
+    @property
+    def find_lag(self) -> timedelta: ...  # how long a write may stay invisible to find
+
+    def invoices(self, numbers: Collection[str]) -> Mapping[str, Sequence[BooksInvoice]]:
+        """By document number, open or paid; more than one per number is possible. Voided ones are left out."""
+
+    def unapplied(self, customers: Collection[str]) -> Mapping[str, Money]:
+        """Unapplied credit (payments and credit memos) per customer id; ours, by their marker, are not counted."""
+
+    def customer(self, payer: Payer) -> str | None:
+        """The customer's id by the mapping's rule; None when there is none. Rejected when there are several."""
+
+    def post(self, payment: BooksPayment, *, key: WriteKey) -> Posted:
+        """Append one payment. Never applies more than the invoice's balance there."""
+
+    def find(self, key: WriteKey) -> Posted | None: ...
+
+    def posted(self, ids: Collection[str]) -> Mapping[str, Posted]:
+        """Read again what we posted; deleted or voided ones are missing."""
+
+    def apply(self, posted: str, *, invoice: str, amount: Money) -> Posted:
+        """Apply an unapplied payment of ours to an invoice. Converges."""
+
+    def void(self, posted: str) -> None:
+        """Take a payment back that is not in a deposit yet. Already void: nothing. Rejected when deposited."""
+
+
