@@ -3,12 +3,17 @@ an adapter translates, pages and classifies errors into `connector.errors`, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel
+
+from connector.mapping.spec import FieldMapping, MappingSpec
 from connector.model.agreement import Agreement, AgreementRef, Payer, Unchanged, Unusable
 from connector.model.invoice import (
     Adjustment,
@@ -79,7 +84,7 @@ class Psa(Adapter, Protocol):
         """
 
     def publish_enrolment(self, payer: Payer, *, link: str, state: str) -> bool:
-        """Write the enrolment link where the mapping says. False when the mapping names no place or it already says so."""
+        """Write the enrolment link where the mapping says. False: no place in the mapping, or it already says so."""
 
 
 @runtime_checkable
@@ -141,7 +146,7 @@ class Gateway(Adapter, Protocol):
         """Every refund and lost or returned debit of one payment, read again."""
 
     def invoices_since(self, since: datetime) -> Iterator[GatewayInvoice]:
-        """Ours created since then, whatever their state: recovery when the event cursor was lost, and reconciliation."""
+        """Ours created since then, whatever their state: for reconciliation, and when the event cursor was lost."""
 
     def enrolment_link(self, customer: str, *, enrolled: bool, return_url: str, key: WriteKey) -> tuple[str, datetime]:
         """A fresh page where the payer authorises (or changes) a method, and when it stops working."""
@@ -179,3 +184,64 @@ class Books(Adapter, Protocol):
         """Take a payment back that is not in a deposit yet. Already void: nothing. Rejected when deposited."""
 
 
+# What an adapter is given, and how it is found.
+
+
+class Clock(Protocol):
+    """The only source of time. `now` is aware, UTC; in the demo and the tests it is the sandbox's."""
+
+    def now(self) -> datetime: ...
+
+
+class TokenCell(Protocol):
+    """The partner's tokens while the lock on them is held. `save` commits before it returns."""
+
+    @property
+    def value(self) -> Mapping[str, str]: ...
+
+    def save(self, value: Mapping[str, str]) -> None: ...
+
+
+class TokenStore(Protocol):
+    """Rotating tokens, encrypted at rest, changed only under a lock that all processes share."""
+
+    def load(self, partner: str) -> Mapping[str, str]: ...
+
+    def locked(self, partner: str) -> AbstractContextManager[TokenCell]: ...
+
+
+class Budget(Protocol):
+    """How fast we may call a partner."""
+
+    def take(self, partner: str) -> float:
+        """Seconds to wait before the next request; 0 when it may go now (and then it is counted)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What every adapter is built with."""
+
+    instance: str  # our owner marker: only objects that carry it are ours
+    currency: str
+    time_zone: ZoneInfo  # the company's
+    clock: Clock
+    tokens: TokenStore
+    budget: Budget
+    mapping: FieldMapping | None  # the adapter's field mapping, already checked against its `mapping` spec
+
+
+class Role(StrEnum):
+    PSA = "psa"
+    GATEWAY = "gateway"
+    BOOKS = "books"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdapterSpec:
+    """What an adapter package exports under the entry-point group `psa_connector.adapters`."""
+
+    name: str
+    role: Role
+    settings: type[BaseModel]  # strict; what stands under `settings:` in the configuration
+    mapping: MappingSpec | None  # the fields that its field mapping may set
+    build: Callable[[Any, Context], Adapter]  # (settings, context); opens no connection yet

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from adapters.sandbox.wire import Request, Response
@@ -78,7 +77,7 @@ class Faults:
     def clear(self) -> None:
         self._active.clear()
 
-    def take(self, partner: str, request: Request, now: datetime) -> Fault | None:
+    def take(self, partner: str, request: Request) -> Fault | None:
         for fault in self._active:
             if not fault.hits(partner, request):
                 continue

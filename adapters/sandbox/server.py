@@ -139,4 +139,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """The request log is `/_sandbox/requests`."""
-

@@ -58,7 +58,7 @@ class World:
     def handle(self, partner: str, request: Request) -> Response:
         """Answer one request. Raises LostReply when a fault says that the answer never arrives."""
         with self.lock:
-            fault = self.faults.take(partner, request, self.now)
+            fault = self.faults.take(partner, request)
             target = self.partners[partner]
             if fault and not fault.after_effect:
                 response = fault.response(target)

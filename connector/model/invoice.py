@@ -25,7 +25,7 @@ class PsaInvoice:
     kind: PsaInvoiceKind
     agreements: tuple[AgreementRef, ...]  # as the PSA names them; a bundled child is billed under its parent
     payer: str  # Payer.key
-    date: date
+    dated: date
     due_date: date | None
     subtotal: Money  # before tax
     tax: Money
@@ -44,7 +44,7 @@ class PaidState:
     """
 
     collected: Money
-    date: date
+    dated: date
     own: tuple[str, ...] = ()
 
 
@@ -144,7 +144,7 @@ class BooksInvoice:
     id: str
     number: str
     customer: str  # the customer's id in the books
-    date: date
+    dated: date
     total: Money
     balance: Money
 

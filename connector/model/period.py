@@ -62,7 +62,7 @@ def add_months(anchor: date, months: int) -> date:
 
 
 def boundary(anchor: date, cycle: Cycle, number: int) -> date:
-    """Start of the `number`-th period after the anchor (negative: before). Counted from the anchor, so the 31st stays the 31st."""
+    """Start of the `number`-th period after the anchor (negative: before). Counted from the anchor: the 31st stays the 31st."""
     if cycle.weeks:
         return anchor + timedelta(weeks=cycle.weeks * number)
     return add_months(anchor, cycle.months * number)
