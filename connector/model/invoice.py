@@ -40,7 +40,7 @@ class PsaInvoice:
 class PaidState:
     """What the PSA invoice should show of our money: the net collected so far. PSA writes converge to it.
 
-    `own` are ids of payment rows that we wrote before (from our links). `date` is the company's date of the last payment.
+    `own` are ids of payment rows that we wrote before (from our links). `dated` is the company's date of the last payment.
     """
 
     collected: Money
@@ -157,7 +157,7 @@ class BooksPayment:
     invoice: str  # id in the books; "" for an unapplied payment
     applied: Money
     amount: Money
-    date: date  # the company's date
+    dated: date  # the company's date
     method: MethodKind
     memo: str
 
