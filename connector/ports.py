@@ -133,6 +133,9 @@ class Gateway(Adapter, Protocol):
     def write_off(self, invoice: GatewayInvoice) -> GatewayInvoice:
         """A draft or open invoice that is not to be collected: never collected again. Already so: as it is."""
 
+    def stop(self, invoice: GatewayInvoice) -> GatewayInvoice:
+        """An open invoice is no longer collected by itself, until `release` lets it go on. Already so: as it is."""
+
     def reduce(self, invoice: GatewayInvoice, by: Money, *, reason: str, key: WriteKey) -> GatewayInvoice:
         """An open, unpaid invoice becomes smaller by a credit note. Safe to repeat with the same key."""
 
@@ -173,6 +176,9 @@ class Books(Adapter, Protocol):
         """Append one payment. Never applies more than the invoice's balance there."""
 
     def find(self, key: WriteKey) -> Posted | None: ...
+
+    def recorded_by_hand(self, invoice: BooksInvoice, amount: Money) -> Posted | None:
+        """A payment of exactly this amount on this invoice that we did not write: to be adopted, not written again."""
 
     def posted(self, ids: Collection[str]) -> Mapping[str, Posted]:
         """Read again what we posted; deleted or voided ones are missing."""
