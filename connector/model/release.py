@@ -1,0 +1,370 @@
+"""What happens to a drafted charge: wait, hold, write off or release; and to a released one until it is paid. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from connector.model.charge import BreakdownLine
+from connector.model.invoice import Adjustment, BooksInvoice, Customer, GatewayInvoice, PsaInvoice
+from connector.model.money import Money, total
+from connector.model.period import add_months
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """What the configuration (or the agreement) says about charging."""
+
+    charge_date: str  # due_date, invoice_date or day_of_month
+    day: int
+    computed_when_missing: bool
+    collect_from: date
+    max_data_age: timedelta
+    cap: Money | None
+    max_change_percent: Decimal | None
+    max_change: Money | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """Everything a decision is made from, read just now."""
+
+    name: str  # payer and agreement, for messages
+    policy: Policy
+    today: date
+    bill_day: date  # the period's bill date
+    draft: GatewayInvoice
+    computed: Money
+    computed_lines: tuple[BreakdownLine, ...]
+    bills: tuple[PsaInvoice, ...]
+    unsure: tuple[PsaInvoice, ...]
+    books_bills: tuple[BooksInvoice, ...]
+    books_unapplied: Money | None
+    customer: Customer
+    collect: bool
+    data_age: timedelta
+    previous: Money | None
+    paused: bool
+    reversed: bool
+    released_by_person: frozenset[str] = frozenset()  # names of holds that a person has overruled
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotYetDue:
+    """Not a hold: a state. `on` is the charge date."""
+
+    on: date
+    bill: PsaInvoice | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """One named reason to hold, with its way on."""
+
+    name: str
+    message: str
+    way_on: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    reasons: tuple[Reason, ...]
+    on: date | None
+    bill: PsaInvoice | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriteOff:
+    """Nothing is owed any more: the draft is never collected."""
+
+    bill: PsaInvoice
+    breakdown: tuple[BreakdownLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    owed: Money
+    on: date
+    bill: PsaInvoice | None  # None: computed, nobody billed it yet
+    adjustments: tuple[Adjustment, ...]
+    breakdown: tuple[BreakdownLine, ...]
+
+
+Decision = NotYetDue | Held | WriteOff | Release
+
+
+def decide(facts: Facts) -> Decision:
+    """Rules 2 to 6 of the design, for one draft."""
+    questions = tuple(_questions(facts))
+    if questions:
+        return Held(reasons=questions, on=None, bill=None)
+    bill = facts.bills[0] if facts.bills else None
+    on = charge_date(facts.policy, bill, facts.bill_day)
+    if bill is not None and not bill.balance:
+        return WriteOff(bill=bill, breakdown=_breakdown(facts, bill, bill.balance))
+    owed = facts.computed if bill is None else _owed(bill, facts.books_bills)
+    reasons = tuple(r for r in _guards(facts, bill, owed) if r.name not in facts.released_by_person)
+    if facts.today < on:
+        return NotYetDue(on=on, bill=bill)
+    if reasons:
+        return Held(reasons=reasons, on=on, bill=bill)
+    return Release(
+        owed=owed, on=on, bill=bill, adjustments=adjustments(facts.draft, bill, owed), breakdown=_breakdown(facts, bill, owed)
+    )
+
+
+def charge_date(policy: Policy, bill: PsaInvoice | None, bill_day: date) -> date:
+    """The day on which the charge may be released (the company's date)."""
+    dated = bill.dated if bill else bill_day
+    if policy.charge_date == "day_of_month":
+        wanted = _day_in_month(dated, policy.day)
+        return wanted if wanted >= dated else _day_in_month(add_months(dated, 1), policy.day)
+    if policy.charge_date == "due_date" and bill is not None and bill.due_date is not None:
+        return bill.due_date
+    return dated
+
+
+def _day_in_month(month: date, day: int) -> date:
+    return add_months(date(2024, 1, day), (month.year - 2024) * 12 + month.month - 1)
+
+
+def adjustments(draft: GatewayInvoice, bill: PsaInvoice | None, owed: Money) -> tuple[Adjustment, ...]:
+    """The lines that make the draft exactly `owed`: the PSA's tax, what was paid elsewhere, and the true-up."""
+    own = total((line.amount for line in draft.lines if not line.slot), owed.currency)
+    tax = bill.tax if bill else Money.zero(owed.currency)
+    elsewhere = owed - bill.total if bill else Money.zero(owed.currency)
+    true_up = owed - own - tax - elsewhere
+    number = bill.number if bill else ""
+    wanted = (
+        Adjustment(slot="tax", description=f"Sales tax (invoice {number})", amount=tax),
+        Adjustment(slot="true_up", description=f"Adjustment to invoice {number}", amount=true_up),
+        Adjustment(slot="elsewhere", description=f"Payments and credits on invoice {number}", amount=elsewhere),
+    )
+    return tuple(adjustment for adjustment in wanted if adjustment.amount)
+
+
+def _breakdown(facts: Facts, bill: PsaInvoice | None, owed: Money) -> tuple[BreakdownLine, ...]:
+    """Sums to `owed`, to the cent; what the lines do not explain is shown as the true-up, never spread."""
+    lines = list(facts.computed_lines)
+    if bill is not None:
+        source = f"invoice {bill.number}"
+        lines.append(BreakdownLine(kind="tax", description="Sales tax", amount=bill.tax, source=source))
+        elsewhere = owed - bill.total
+        lines.append(
+            BreakdownLine(kind="elsewhere", description="Payments and credits already made", amount=elsewhere, source=source)
+        )
+    rest = owed - total((line.amount for line in lines), owed.currency)
+    lines.append(BreakdownLine(kind="true_up", description="Proration, one-off lines and rounding in the PSA", amount=rest))
+    return tuple(line for line in lines if line.amount or line.kind == "line")
+
+
+def _owed(bill: PsaInvoice, books: tuple[BooksInvoice, ...]) -> Money:
+    """The lower of what the PSA and the books say is open."""
+    return min([bill.balance, *(b.balance for b in books)], key=lambda money: money.minor)
+
+
+def _questions(facts: Facts) -> Iterator[Reason]:
+    """Without an answer to these there is no amount and no date."""
+    if not facts.collect:
+        yield Reason(
+            name="not_opted_in",
+            message="the agreement is no longer in the field mapping's filter, or its payer is no longer opted in",
+            way_on="opt the payer in again, or void the draft in the gateway's dashboard",
+        )
+    if facts.unsure:
+        yield Reason(
+            name="ambiguous_invoice",
+            message=f"invoice {_numbers(facts.unsure)} could be the bill of two periods",
+            way_on="date the invoice on or after its bill date in the PSA",
+        )
+    if len(facts.bills) > 1:
+        yield Reason(
+            name="several_invoices",
+            message=f"the period has {len(facts.bills)} invoices in the PSA: {_numbers(facts.bills)}",
+            way_on="delete or re-date the invoice that is not this period's bill",
+        )
+    if not facts.bills and not facts.policy.computed_when_missing and not facts.unsure:
+        yield Reason(
+            name="missing_invoice",
+            message=f"the PSA has no invoice for the period that was to be billed on {facts.bill_day.isoformat()}",
+            way_on="create the agreement invoice in the PSA; it is charged on its due date",
+        )
+
+
+def _numbers(bills: tuple[PsaInvoice, ...]) -> str:
+    return " and ".join(f"{bill.number} ({bill.total}, dated {bill.dated.isoformat()})" for bill in bills)
+
+
+def _guards(facts: Facts, bill: PsaInvoice | None, owed: Money) -> Iterator[Reason]:
+    yield from _state_guards(facts)
+    yield from _date_guards(facts, bill)
+    if bill is not None:
+        yield from _bill_guards(facts, bill)
+    yield from _amount_guards(facts.policy, owed, facts.previous)
+
+
+def _state_guards(facts: Facts) -> Iterator[Reason]:
+    if facts.paused:
+        yield Reason(name="paused", message="charging is paused for everybody", way_on="connector resume")
+    if facts.reversed:
+        yield Reason(
+            name="reversed",
+            message="money of this charge went back to the payer; it is not collected again by itself",
+            way_on="decide what the payer owes, then bill it in the PSA",
+        )
+    if facts.customer.default_method is None:
+        yield Reason(
+            name="no_method",
+            message="the payer has not authorised a payment method yet",
+            way_on="send the link that `connector enrol` shows; this hold ends by itself",
+        )
+    elif facts.customer.default_method.expires and facts.customer.default_method.expires <= facts.today:
+        yield Reason(
+            name="card_expired", message="the payer's card has expired", way_on="send the link that `connector enrol` shows"
+        )
+    if facts.draft.in_flight:
+        yield Reason(name="in_flight", message="a debit of this charge is under way at the bank", way_on="wait for its outcome")
+
+
+def _date_guards(facts: Facts, bill: PsaInvoice | None) -> Iterator[Reason]:
+    dated = bill.dated if bill else facts.bill_day
+    if dated < facts.policy.collect_from:
+        yield Reason(
+            name="before_collect_from",
+            message=f"it is dated {dated.isoformat()}, before the day from which is collected "
+            f"({facts.policy.collect_from.isoformat()})",
+            way_on="collect it as before, outside autopay",
+        )
+    if facts.data_age > facts.policy.max_data_age:
+        yield Reason(
+            name="stale_data",
+            message=f"the PSA was last read {facts.data_age.total_seconds() / 3600:.0f} hours ago",
+            way_on="see `connector status` for why the PSA cannot be read",
+        )
+
+
+def _bill_guards(facts: Facts, bill: PsaInvoice) -> Iterator[Reason]:
+    if bill.balance.minor < 0:
+        yield Reason(
+            name="credit_balance",
+            message=f"invoice {bill.number} has a credit of {-bill.balance}",
+            way_on="apply the credit to another invoice in the PSA",
+        )
+    if bill.payer != facts.customer.payer:
+        yield Reason(
+            name="payer_differs",
+            message=f"invoice {bill.number} is billed to another company than the agreement",
+            way_on="make the bill-to company of agreement and invoice the same in the PSA",
+        )
+    if bill.total.currency != facts.computed.currency:
+        yield Reason(
+            name="currency_differs",
+            message=f"invoice {bill.number} is in {bill.total.currency}, the agreement in {facts.computed.currency}",
+            way_on="correct the currency in the PSA",
+        )
+    yield from _books_guards(facts, bill)
+
+
+def _books_guards(facts: Facts, bill: PsaInvoice) -> Iterator[Reason]:
+    for books in facts.books_bills:
+        if books.balance != bill.balance:
+            yield Reason(
+                name="balances_differ",
+                message=f"invoice {bill.number} is open with {bill.balance} in the PSA and {books.balance} in the books",
+                way_on="enter the missing payment or credit where it is missing",
+            )
+    if facts.books_unapplied is not None and facts.books_unapplied.minor > 0:
+        yield Reason(
+            name="unapplied_credit",
+            message=f"the payer has {facts.books_unapplied} of unapplied credit in the books",
+            way_on="apply it to an invoice, or refund it",
+        )
+
+
+def _amount_guards(policy: Policy, owed: Money, previous: Money | None) -> Iterator[Reason]:
+    if policy.cap is not None and policy.cap.currency == owed.currency and owed > policy.cap:
+        yield Reason(
+            name="cap",
+            message=f"{owed} is above the cap of {policy.cap} per charge",
+            way_on="raise charging.cap_per_charge, or collect this one outside autopay",
+        )
+    if previous is None or previous.minor <= 0 or policy.max_change_percent is None or policy.max_change is None:
+        return
+    change = abs(owed.minor - previous.minor)
+    percent = Decimal(change) * 100 / previous.minor
+    if percent > policy.max_change_percent and change > policy.max_change.minor:
+        yield Reason(
+            name="change",
+            message=f"{owed} is {percent:.0f} % away from the last period's {previous}",
+            way_on="raise charging.max_change_percent or charging.max_change_amount, or correct the agreement",
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keep:
+    """Nothing to do. `note` tells an admin why money is not coming, if it is not."""
+
+    note: Reason | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reduce:
+    by: Money
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Void:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stop:
+    """The gateway is not to try again until a person has decided."""
+
+    reason: Reason
+
+
+WatchDecision = Keep | Reduce | Void | Stop
+
+
+def watch(invoice: GatewayInvoice, *, open_now: Money | None, undelivered: Money, paused: bool) -> WatchDecision:
+    """A released invoice, compared each cycle until paid. `open_now`: the lower of the PSA's and the books' balance, None
+    when the bill is gone; `undelivered`: what the gateway collected of it and the PSA does not show yet."""
+    if paused and not invoice.in_flight:
+        return Stop(reason=Reason(name="paused", message="charging is paused for everybody", way_on="connector resume"))
+    if open_now is None:
+        return _gone(invoice)
+    surplus = invoice.amount_remaining - (open_now - undelivered)
+    if surplus.minor <= 0:
+        return Keep(note=_stuck(invoice))
+    if invoice.in_flight:
+        reason = Reason(
+            name="in_flight",
+            message=f"{surplus} of it was paid elsewhere while a debit of {invoice.amount_remaining} is under way at the bank",
+            way_on="refund the difference when the debit has settled",
+        )
+        return Keep(note=reason)
+    if surplus >= invoice.amount_remaining:
+        return Void() if not invoice.amount_paid else Reduce(by=invoice.amount_remaining)
+    return Reduce(by=surplus)
+
+
+def _gone(invoice: GatewayInvoice) -> WatchDecision:
+    reason = Reason(
+        name="invoice_gone",
+        message="its invoice was deleted in the PSA after the charge was released",
+        way_on="create the invoice again in the PSA; the charge then goes on",
+    )
+    return Keep(note=reason) if invoice.in_flight else Stop(reason=reason)
+
+
+def _stuck(invoice: GatewayInvoice) -> Reason | None:
+    if invoice.in_flight or invoice.next_attempt is not None or not invoice.attempts:
+        return None
+    return Reason(
+        name="not_retrying",
+        message=f"the gateway gave up after {invoice.attempts} attempts ({invoice.failure or 'no reason given'})",
+        way_on="ask the payer for another method (`connector enrol`), or collect it outside autopay",
+    )
