@@ -1,0 +1,22 @@
+"""What stands under `settings:` of the Stripe adapter in the configuration."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connector.config.secret import Secret
+
+
+class StripeSettings(BaseModel):
+    """One Stripe account. Times are in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secret_key: Secret
+    base_url: str = "https://api.stripe.com"
+    connect_timeout_s: float = Field(default=5, gt=0, le=60)
+    read_timeout_s: float = Field(default=30, gt=0, le=120)
+    attempts: int = Field(default=4, ge=1, le=10, description="how often a throttled or broken request is sent in all")
+    days_until_due: int = Field(default=30, ge=0, le=365, description="on bills to payers without a payment method")
+    return_url: str = Field(default="", description="where the enrolment page leads when the caller names no other page")
+    payment_method_types: tuple[str, ...] = Field(default=("card", "us_bank_account"), min_length=1)
