@@ -13,6 +13,9 @@ from connector.model.money import Money, total
 from connector.model.period import add_months
 
 
+COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """What the configuration (or the agreement) says about charging."""
@@ -132,12 +135,14 @@ def _day_in_month(month: date, day: int) -> date:
 
 def adjustments(draft: GatewayInvoice, bill: PsaInvoice | None, owed: Money) -> tuple[Adjustment, ...]:
     """The lines that make the draft exactly `owed`: the PSA's tax, what was paid elsewhere, and the true-up."""
-    own = total((line.amount for line in draft.lines if not line.slot), owed.currency)
+    by_hand = tuple(line for line in draft.lines if line.slot == COMPUTED)
+    own = total((line.amount for line in draft.lines if not line.slot or line in by_hand), owed.currency)
     tax = bill.tax if bill else Money.zero(owed.currency)
     elsewhere = owed - bill.total if bill else Money.zero(owed.currency)
     true_up = owed - own - tax - elsewhere
     number = bill.number if bill else ""
     wanted = (
+        *(Adjustment(slot=line.slot, description=line.description, amount=line.amount) for line in by_hand),
         Adjustment(slot="tax", description=f"Sales tax (invoice {number})", amount=tax),
         Adjustment(slot="true_up", description=f"Adjustment to invoice {number}", amount=true_up),
         Adjustment(slot="elsewhere", description=f"Payments and credits on invoice {number}", amount=elsewhere),

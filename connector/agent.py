@@ -1,0 +1,347 @@
+"""The composition root and the loop: the only place that builds objects. `schedule` says when a flow is due; the loop
+runs what is due, one flow after the other, in the order that money takes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import schedule
+import structlog
+
+from connector.clock import SystemClock
+from connector.config.adapters import find_adapter
+from connector.config.model import Config
+from connector.errors import ConfigError, ConnectorError, RetryLater
+from connector.flows import collect, deliver, enrol, mirror, reconcile, release
+from connector.flows.desk import Desk, Settings
+from connector.mapping import load_mapping
+from connector.model.money import Money
+from connector.model.plan import Limits, refusals
+from connector.model.release import Policy
+from connector.ports import AdapterSpec, Clock, Context
+from connector.pulse import Pulse, watched
+from connector.store import Store, freshness, leases
+from connector.store.budget import StoredBudget
+from connector.store.tokens import StoredTokens
+
+LEASE = "agent"
+LEASE_TTL_S = 45.0
+HEARTBEAT_S = 10.0
+log = structlog.get_logger(__name__)
+
+
+class Stopping(BaseException):
+    """Asked to stop: raised between two steps of a flow. Every step is safe to be the last."""
+
+
+@dataclass(kw_only=True)
+class Agent:
+    """Everything that a command works with. `cycles` counts finished rounds of all flows; `beat` is when the loop last moved."""
+
+    config: Config
+    store: Store
+    desk: Desk
+    pulse: Pulse
+    stop: threading.Event
+    cycles: int = 0
+    beat: float = field(default_factory=time.monotonic)
+
+    def close(self) -> None:
+        for adapter in (self.desk.psa, self.desk.gateway, self.desk.books):
+            if adapter is not None:
+                adapter.close()
+        self.store.close()
+
+
+@contextmanager
+def opened(config: Config, *, progress: Callable[[str, int, int], None] | None = None) -> Iterator[Agent]:
+    """Build everything, with the store's tables brought up to date. ConfigError says what is wrong, and where."""
+    store = Store(config.database)
+    store.upgrade()
+    clock = _clock(config)
+    pulse = Pulse(clock)
+    stop = threading.Event()
+
+    def step(what: str, done: int, of: int) -> None:
+        if stop.is_set():
+            raise Stopping
+        if progress is not None:
+            progress(what, done, of)
+
+    desk = _desk(config, store, clock, pulse, step)
+    agent = Agent(config=config, store=store, desk=desk, pulse=pulse, stop=stop)
+    try:
+        yield agent
+    finally:
+        pulse.flush(store)
+        agent.close()
+
+
+def holder() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@contextmanager
+def writing(agent: Agent, *, who: str, wait_s: float = 0) -> Iterator[None]:
+    """Hold the one lease under which partners are written to. RetryLater when another process has it.
+
+    The lease runs on the machine's clock, renewed by a thread; when it is lost, the current flow stops at its next step.
+    """
+    clock, me = SystemClock(), f"{holder()} ({who})"
+    fence = _acquire(agent, clock, me, wait_s)
+    done = threading.Event()
+    thread = threading.Thread(target=_keep, args=(agent, clock, me, fence, done), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        with agent.store.begin() as tx:
+            leases.release(tx, LEASE, me, fence, now=clock.now())
+
+
+def _acquire(agent: Agent, clock: Clock, me: str, wait_s: float) -> int:
+    deadline = time.monotonic() + wait_s
+    said = False
+    while True:
+        with agent.store.begin() as tx:
+            fence = leases.acquire(tx, LEASE, me, now=clock.now(), ttl_s=LEASE_TTL_S)
+            other = leases.holder(tx, LEASE)
+        if fence is not None:
+            return fence
+        if not said and wait_s:
+            said = True
+            log.warning("waiting: another process works on this store", holder=other.holder if other else "unknown")
+        if time.monotonic() >= deadline or agent.stop.wait(1.0):
+            who = other.holder if other else "another process"
+            raise RetryLater(
+                f"{who} is working on this store and writes to the partners; it will do this in its next cycle. "
+                "Stop it first if you want to do it here.",
+                after_s=LEASE_TTL_S,
+            )
+
+
+def _keep(agent: Agent, clock: Clock, me: str, fence: int, done: threading.Event) -> None:
+    while not done.wait(HEARTBEAT_S):
+        with agent.store.begin() as tx:
+            kept = leases.renew(tx, LEASE, me, fence, now=clock.now(), ttl_s=LEASE_TTL_S)
+        if not kept:
+            log.error("another process took the lease over; this one stops")
+            agent.stop.set()
+            return
+
+
+# One flow, and all of them
+
+
+def sync_once(agent: Agent) -> dict[str, Any]:
+    """Every flow once, in the order of FLOWS. A partner that is down stops only its own flows."""
+    report = {name: _run(agent, name) for name in FLOWS}
+    agent.pulse.flush(agent.store)
+    return report
+
+
+def _mirror(agent: Agent) -> dict[str, Any]:
+    planned = mirror.plan(agent.desk)
+    refused = refusals(planned.plan, agent.desk.settings.limits)
+    if refused:
+        mirror.remember_units(agent.desk, planned)
+        return {"refused": list(refused), "changes": len(planned.plan.changes), "unusable": _unusable(planned)}
+    applied = mirror.apply(agent.desk, planned)
+    return {"done": len(applied.done), "failed": [message for _, message in applied.failed], "unusable": _unusable(planned)}
+
+
+def _unusable(planned: mirror.Mirror) -> list[str]:
+    return [item.message for item in planned.plan.unusable]
+
+
+FLOWS: dict[str, Callable[[Agent], object]] = {
+    "collect": lambda agent: collect.collect(agent.desk),
+    "mirror": _mirror,
+    "enrol": lambda agent: enrol.enrol(agent.desk),
+    "release": lambda agent: release.release(agent.desk),
+    "deliver": lambda agent: deliver.deliver(agent.desk),
+    "reconcile": lambda agent: reconcile.reconcile(agent.desk),
+}
+
+
+def _run(agent: Agent, name: str) -> object:
+    """One flow; an expected failure is logged, kept for health, and stops nothing else."""
+    agent.beat = time.monotonic()
+    try:
+        report = FLOWS[name](agent)
+    except ConnectorError as error:
+        log.warning("flow failed", flow=name, error=str(error))
+        _failed(agent, name, str(error))
+        return {"error": str(error)}
+    except Exception as error:  # a defect of ours must not end the loop: late is acceptable, silence is not
+        log.exception("flow failed unexpectedly", flow=name)
+        _failed(agent, name, f"unexpected {type(error).__name__}; the log has the details")
+        return {"error": f"unexpected {type(error).__name__}"}
+    with agent.store.begin() as tx:
+        freshness.succeeded(tx, name, now=agent.desk.now())
+    return report
+
+
+def _failed(agent: Agent, name: str, error: str) -> None:
+    try:
+        now = agent.desk.now()
+    except RetryLater:
+        now = SystemClock().now()
+    with agent.store.begin() as tx:
+        freshness.failed(tx, name, now=now, error=error)
+
+
+# The loop
+
+
+def run(agent: Agent) -> None:
+    """Until `agent.stop` is set. Holds the lease; a second `run` on the same store waits for it."""
+    with writing(agent, who="run", wait_s=float("inf")):
+        loop(agent)
+
+
+def loop(agent: Agent) -> None:
+    due: set[str] = set(FLOWS) - {"reconcile"}
+    timetable = _timetable(agent.config, due)
+    while not agent.stop.is_set():
+        agent.beat = time.monotonic()
+        timetable.run_pending()
+        try:
+            _run_due(agent, due)
+        except Stopping:
+            break
+        agent.stop.wait(min(max(timetable.idle_seconds or 0.2, 0.05), 1.0))
+    log.info("stopped")
+
+
+def _timetable(config: Config, due: set[str]) -> schedule.Scheduler:
+    """Jobs only say what is due: an exception in one would end the scheduler, a slow one would block it."""
+    timetable = schedule.Scheduler()
+    every = config.schedule
+    intervals = {
+        "mirror": every.mirror_s,
+        "enrol": every.mirror_s,
+        "collect": every.collect_s,
+        "release": every.release_s,
+        "deliver": every.deliver_s,
+        "reconcile": every.reconcile_s,
+    }
+    for name, seconds in intervals.items():
+        timetable.every(seconds).seconds.do(due.add, name)
+    return timetable
+
+
+def _run_due(agent: Agent, due: set[str]) -> None:
+    now_due = [name for name in FLOWS if name in due]
+    for name in now_due:
+        due.discard(name)
+        _run(agent, name)
+        if agent.stop.is_set():
+            raise Stopping
+    if now_due:
+        agent.pulse.flush(agent.store)
+    if "deliver" in now_due:
+        agent.cycles += 1
+
+
+# Building
+
+
+def _clock(config: Config) -> Clock:
+    if config.sandbox.url is None:
+        return SystemClock()
+    from adapters.sandbox.clock import SandboxClock
+
+    return SandboxClock(str(config.sandbox.url))
+
+
+def _desk(config: Config, store: Store, clock: Clock, pulse: Pulse, step: Callable[[str, int, int], None]) -> Desk:
+    tokens = StoredTokens(store, config.secrets.key.get(), clock=clock)
+    budget = StoredBudget(store)
+
+    def build(part: Any) -> Any:
+        spec = find_adapter(part.adapter)
+        mapping = load_mapping(part.mapping, spec.mapping) if spec.mapping is not None else None
+        context = Context(
+            instance=config.instance,
+            currency=config.company.currency,
+            time_zone=ZoneInfo(config.company.time_zone),
+            clock=clock,
+            tokens=tokens,
+            budget=budget,
+            mapping=mapping,
+        )
+        return watched(_built(spec, part.settings, context), pulse)
+
+    return Desk(
+        store=store,
+        clock=clock,
+        psa=build(config.psa),
+        gateway=build(config.gateway),
+        books=build(config.books) if config.books is not None else None,
+        settings=_settings(config, step),
+    )
+
+
+def _built(spec: AdapterSpec, given: object, context: Context) -> Any:
+    try:
+        return spec.build(given, context)
+    except ValueError as error:
+        raise ConfigError(f"{spec.name}: {error}") from None
+
+
+def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings:
+    currency, charging = config.company.currency, config.charging
+    cap, change = charging.cap_per_charge, charging.max_change_amount
+    return Settings(
+        currency=currency,
+        time_zone=ZoneInfo(config.company.time_zone),
+        policy=Policy(
+            charge_date=charging.date,
+            day=charging.day or 1,
+            computed_when_missing=charging.missing_invoice == "computed",
+            collect_from=config.collect_from,
+            max_data_age=timedelta(hours=charging.max_data_age_hours),
+            cap=Money.from_major(cap, currency) if cap is not None else None,
+            max_change_percent=charging.max_change_percent,
+            max_change=Money.from_major(change, currency) if change is not None else None,
+        ),
+        limits=Limits(
+            cancels_percent=config.limits.cancels_percent,
+            changes_percent=config.limits.changes_percent,
+            always_allowed=config.limits.always_allowed,
+        ),
+        invoice_early_days=charging.invoice_early_days,
+        psa_payments=config.write_back.psa_payments,
+        books_payments=config.write_back.books == "connector",
+        wait_days=config.write_back.wait_days,
+        return_url=str(config.serve.public_url or "https://example.com/"),
+        durable_link=_durable_link(config),
+        worker=holder(),
+        progress=step,
+    )
+
+
+def enrolment_token(config: Config, payer: str) -> str:
+    """Unguessable, the same each time for one payer: it names whose page is opened."""
+    return hmac.new(config.secrets.key.get().encode(), f"enrol:{payer}".encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def _durable_link(config: Config) -> Callable[[str], str] | None:
+    if config.serve.public_url is None:
+        return None
+    base = str(config.serve.public_url).rstrip("/")
+    return lambda payer: f"{base}/enrol/{enrolment_token(config, payer)}"

@@ -1,0 +1,339 @@
+"""The commands. Heavy imports stand inside them, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from connector import __version__
+from connector.errors import ConfigError, ConnectorError, Unauthorized
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from connector.agent import Agent
+    from connector.config.model import Config
+
+app = typer.Typer(
+    name="connector",
+    help="Mirrors your PSA's agreements into Stripe, collects every period, and writes the payments back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULTS = ("connector.yaml", "config/connector.yaml", "/etc/connector/connector.yaml")
+EXIT_DRIFT, EXIT_PROBLEM, EXIT_CONFIG, EXIT_BUSY = 1, 2, 3, 4
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Configuration file. Default: $CONNECTOR_CONFIG, else ./connector.yaml.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print data for a program instead of tables.")]
+
+
+def main() -> None:
+    """Entry point: an expected failure is a sentence and an exit code, never a traceback."""
+    try:
+        app(standalone_mode=True)
+    except ConfigError as error:
+        _fail(str(error), EXIT_CONFIG)
+    except ConnectorError as error:
+        hint = " Check it with: connector check-config" if isinstance(error, Unauthorized) else ""
+        _fail(f"{error}{hint}", EXIT_PROBLEM)
+
+
+def _fail(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    """Run the agent until it is stopped: it polls, collects and writes back on its schedule, and serves its health."""
+    from connector.daemon import run_forever
+
+    with _agent(config) as agent:
+        run_forever(agent)
+
+
+@app.command()
+def plan(
+    config: ConfigOption = None,
+    json_: JsonOption = False,
+    recreate: Annotated[
+        list[str] | None, typer.Option("--recreate", help="Billing unit whose subscription was cancelled at the gateway and should go on.")
+    ] = None,
+) -> None:
+    """Show what would change at the gateway, and change nothing."""
+    from connector import show
+    from connector.flows import mirror
+    from connector.model.plan import refusals
+
+    with _agent(config, progress=not json_) as agent:
+        planned = mirror.plan(agent.desk, recreate=frozenset(recreate or ()))
+        refused = refusals(planned.plan, agent.desk.settings.limits)
+        if json_:
+            show.print_json({"digest": planned.plan.digest, "plan": planned.plan, "refused": refused})
+            return
+        console = _console()
+        show.show_plan(console, planned, refused)
+        if planned.plan.changes:
+            console.print(f"\nNothing was changed. To carry it out: connector apply --digest {planned.plan.digest}")
+
+
+@app.command()
+def apply(
+    config: ConfigOption = None,
+    digest: Annotated[str, typer.Option(help="Carry out only if the plan is still the one that `plan` showed.")] = "",
+    allow_cancels: Annotated[int, typer.Option(help="Allow this many cancelled subscriptions, whatever the limit says.")] = 0,
+    allow_changes: Annotated[int, typer.Option(help="Allow this many changed subscriptions, whatever the limit says.")] = 0,
+    recreate: Annotated[
+        list[str] | None, typer.Option("--recreate", help="Billing unit whose subscription was cancelled at the gateway and should go on.")
+    ] = None,
+) -> None:
+    """Carry out what `plan` shows, under the safety limits."""
+    from connector import show
+    from connector.agent import writing
+    from connector.flows import mirror
+    from connector.model.plan import refusals
+
+    console = _console()
+    with _agent(config, progress=True) as agent, writing(agent, who="apply"):
+        planned = mirror.plan(agent.desk, recreate=frozenset(recreate or ()))
+        limits = agent.desk.settings.limits
+        refused = refusals(planned.plan, limits, allow_cancels=allow_cancels, allow_changes=allow_changes)
+        show.show_plan(console, planned, refused)
+        if digest and planned.plan.digest != digest:
+            console.print(f"\nNothing was changed: the plan is no longer {digest} but {planned.plan.digest}. Look at it again.")
+            raise typer.Exit(EXIT_PROBLEM)
+        if refused:
+            raise typer.Exit(EXIT_PROBLEM)
+        applied = mirror.apply(agent.desk, planned)
+        show.show_applied(console, applied, planned.plan.names)
+        if applied.failed:
+            raise typer.Exit(EXIT_PROBLEM)
+
+
+@app.command()
+def sync(
+    config: ConfigOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Do it once and end (this is the only way; `run` repeats it).")] = True,
+    retry_parked: Annotated[bool, typer.Option("--retry-parked", help="Also try again what needs attention.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Mirror, release, collect and deliver, once."""
+    from connector import show
+    from connector.agent import sync_once, writing
+    from connector.overview import retry_all_parked
+
+    del once
+    with _agent(config, progress=not json_) as agent, writing(agent, who="sync"):
+        if retry_parked:
+            retry_all_parked(agent.desk)
+        report = sync_once(agent)
+        if json_:
+            show.print_json(report)
+        else:
+            show.show_sync(_console(), report)
+        if any(isinstance(part, dict) and part.get("error") for part in report.values()):
+            raise typer.Exit(EXIT_PROBLEM)
+
+
+@app.command()
+def status(config: ConfigOption = None, json_: JsonOption = False) -> None:
+    """Show how the agent is doing: connections, planned charges, holds, payments on their way, what needs attention."""
+    from connector import show
+    from connector.overview import overview
+
+    with _agent(config) as agent:
+        facts = overview(agent.desk)
+        if json_:
+            show.print_json(facts)
+        else:
+            show.show_overview(_console(), facts)
+
+
+@app.command()
+def reconcile(
+    config: ConfigOption = None,
+    since: Annotated[str | None, typer.Option(help="First day to check, e.g. 2026-01-01. Default: 92 days back.")] = None,
+    all_rows: Annotated[bool, typer.Option("--all", help="List every period, not only the mismatches.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Compare PSA, gateway and books to the cent, and say what repairs each mismatch. Exit code 1 when there is one."""
+    from connector import show
+    from connector.flows.reconcile import reconcile as check
+
+    with _agent(config, progress=not json_) as agent:
+        result = check(agent.desk, since=_day(since))
+        if json_:
+            show.print_json(result)
+        else:
+            show.show_reconciliation(_console(), result, rows=all_rows)
+        if not result.ties:
+            raise typer.Exit(EXIT_DRIFT)
+
+
+@app.command()
+def enrol(
+    payer: Annotated[str, typer.Argument(help="Payer's id or name, as `connector enrol` lists them. Empty: list all.")] = "",
+    config: ConfigOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show the link under which a payer authorises (or changes) a payment method, or list who has and who has not."""
+    from connector import show
+    from connector.flows import enrol as enrolment
+    from connector.overview import find_payer, payer_list
+
+    with _agent(config) as agent:
+        if not payer:
+            rows = payer_list(agent.desk)
+            show.print_json(rows) if json_ else show.show_payers(_console(), rows)
+            return
+        row, link = enrolment.fresh_link(agent.desk, find_payer(agent.desk, payer).key)
+        if json_:
+            show.print_json({"payer": row.key, "name": row.name, "state": row.state, "link": link, "expires": row.link_expires})
+        else:
+            show.show_link(_console(), row, link)
+
+
+@app.command("check-config")
+def check_config(
+    config: ConfigOption = None,
+    connect: Annotated[bool, typer.Option("--connect/--offline", help="Also ask each partner whether the keys work.")] = True,
+) -> None:
+    """Check the configuration and the field mappings, and whether each partner accepts the keys. Changes nothing."""
+    from connector.config.check import check
+    from connector.overview import ping_all
+
+    path = _path(config)
+    for finding in check(path):
+        print(finding)
+    if not connect:
+        return
+    with _agent(path) as agent:
+        failures = 0
+        for name, problem in ping_all(agent.desk):
+            failures += bool(problem)
+            print(f"{name}: {problem or 'answers, and accepts the keys'}")
+    if failures:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8400,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
+    agreements: Annotated[int, typer.Option(help="How many agreements the simulated PSA has.")] = 12,
+    lines: Annotated[int, typer.Option(help="About how many lines an agreement has.")] = 4,
+) -> None:
+    """Serve simulated partners (ConnectWise PSA, Stripe, QuickBooks Online) on one port, to try the agent on."""
+    from adapters.sandbox.main import serve
+
+    serve(port, seed, agreements, lines)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its configuration and store (emptied first).")] = Path(".demo"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
+    agreements: Annotated[int, typer.Option(help="How many agreements the simulated PSA has.")] = 12,
+    keep: Annotated[
+        bool | None, typer.Option("--keep/--exit", help="Keep sandbox and agent running afterwards. Default: when on a terminal.")
+    ] = None,
+) -> None:
+    """Run the real agent against the sandbox through two billing periods, and show that everything ties."""
+    from connector.demo import run_demo
+
+    raise typer.Exit(run_demo(folder, seed=seed, agreements=agreements, keep=sys.stdin.isatty() if keep is None else keep))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def _path(given: Path | None) -> Path:
+    if given is not None:
+        return given
+    if named := os.environ.get("CONNECTOR_CONFIG"):
+        return Path(named)
+    found = next((Path(name) for name in DEFAULTS if Path(name).exists()), None)
+    if found is None:
+        raise ConfigError(
+            f"no configuration found (looked for {', '.join(DEFAULTS)}); name it with --config, "
+            "or start from config/connector.example.yaml"
+        )
+    return found
+
+
+def _load(given: Path | None) -> Config:
+    from connector.config.load import load_config
+
+    return load_config(_path(given))
+
+
+@contextmanager
+def _agent(given: Path | None, *, progress: bool = False) -> Iterator[Agent]:
+    from connector.agent import Stopping, opened
+    from connector.logs import setup
+
+    config = _load(given)
+    setup(config)
+    with _bar(progress) as step, opened(config, progress=step) as agent:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: agent.stop.set())
+        try:
+            yield agent
+        except Stopping:
+            print("Stopped between two steps; what was begun is finished by the next run.", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
+@contextmanager
+def _bar(wanted: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not wanted or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def step(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=of)
+            bar.update(tasks[what], completed=done, total=of)
+
+        yield step
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+def _day(text: str | None) -> Any:
+    from datetime import date
+
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date like 2026-01-31") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Deliver: for each ledger entry and target, write it back exactly once. A target is delivered to a state: look, decide
+what is missing, write that, read it back; what a person recorded already is adopted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
+from connector.flows import deliver_books, deliver_psa
+from connector.flows.desk import Desk
+from connector.flows.outcome import Done, Later, Outcome
+from connector.store import audit, freshness, ledger, outbox
+from connector.store.outbox import Delivery
+
+LEASE_S = 300
+BATCH = 25
+MAX_ROUNDS = 400
+POISON_ATTEMPTS = 8  # an error that nobody foresaw is tried this often, then parked
+log = structlog.get_logger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class Delivered:
+    """What one round did: deliveries done, put off with why, and parked for a person with why."""
+
+    done: int = 0
+    later: dict[str, int] = field(default_factory=dict)
+    parked: list[str] = field(default_factory=list)
+
+
+def deliver(desk: Desk) -> Delivered:
+    """Work until nothing is due. Reversals and payments of one charge reach a target in their order."""
+    report = Delivered()
+    with desk.store.begin() as tx:
+        outbox.reap(tx, now=desk.now())
+    for _ in range(MAX_ROUNDS):
+        with desk.store.begin() as tx:
+            batch = outbox.claim(tx, now=desk.now(), lease_s=LEASE_S, limit=BATCH, worker=desk.settings.worker)
+        if not batch:
+            break
+        for number, delivery in enumerate(batch, start=1):
+            desk.settings.progress("deliveries", number, len(batch))
+            _note(desk, delivery, _attempt(desk, delivery), report)
+    with desk.store.begin() as tx:
+        freshness.succeeded(tx, "deliver", now=desk.now())
+    return report
+
+
+def _attempt(desk: Desk, delivery: Delivery) -> Outcome | ConnectorError:
+    """What came of it; an expected failure is an outcome too."""
+    try:
+        with desk.store.read() as tx:
+            entry = ledger.get(tx, delivery.entry)
+        if entry is None:
+            raise Rejected(f"the payment journal has no entry {delivery.entry}")
+        return _route(delivery)(desk, entry)
+    except ConnectorError as error:
+        return error
+    except Exception as error:
+        log.exception("delivery failed unexpectedly", entry=delivery.entry, target=delivery.target)
+        if delivery.attempts >= POISON_ATTEMPTS:
+            return Rejected(f"failed {delivery.attempts} times with {type(error).__name__}; the log has the details")
+        return Later(note=f"failed with {type(error).__name__}; the log has the details", after=timedelta(minutes=5))
+
+
+def _route(delivery: Delivery) -> Callable[..., Outcome]:
+    return deliver_psa.deliver if delivery.target.startswith("psa:") else deliver_books.deliver
+
+
+def _note(desk: Desk, delivery: Delivery, outcome: Outcome | ConnectorError, report: Delivered) -> None:
+    now = desk.now()
+    with desk.store.begin() as tx:
+        match outcome:
+            case Done(external_id=external_id, note=note):
+                outbox.done(tx, delivery, external_id=external_id, note=note, now=now)
+                audit.write(
+                    tx,
+                    who=desk.settings.worker,
+                    what=f"delivered {delivery.entry} to {delivery.target}",
+                    after={"note": note},
+                    now=now,
+                )
+                report.done += 1
+            case Rejected():
+                outbox.park(tx, delivery, why=str(outcome), now=now)
+                report.parked.append(f"{delivery.entry} to {delivery.target}: {outcome}")
+            case _:
+                later = _later(outcome)
+                outbox.later(tx, delivery, run_at=now + later.after, note=later.note, now=now)
+                report.later[later.note] = report.later.get(later.note, 0) + 1
+
+
+def _later(outcome: Later | ConnectorError) -> Later:
+    match outcome:
+        case Later():
+            return outcome
+        case RetryLater(after_s=after_s):
+            return Later(note=str(outcome), after=timedelta(seconds=after_s))
+        case OutcomeUnknown():
+            return Later(note=f"{outcome} (it is looked up before it is written again)", after=timedelta(minutes=2))
+        case _:
+            return Later(note=str(outcome), after=timedelta(minutes=15))

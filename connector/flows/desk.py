@@ -1,0 +1,51 @@
+"""What every flow works with: the store, the three partners, the clock and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from connector.model.plan import Limits
+from connector.model.release import Policy
+from connector.ports import Books, Clock, Gateway, Psa
+from connector.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What the configuration says to the flows. `psa_payments` None: not chosen yet, so nothing is written to the PSA."""
+
+    currency: str
+    time_zone: ZoneInfo
+    policy: Policy
+    limits: Limits
+    invoice_early_days: int
+    psa_payments: str | None  # connector | accounting_sync
+    books_payments: bool
+    wait_days: int  # how long a payment waits for its invoice in the books before it is posted unapplied
+    return_url: str
+    durable_link: Callable[[str], str] | None = None  # payer key -> link that the agent itself serves
+    worker: str = "agent"
+    progress: Callable[[str, int, int], None] = field(default=lambda *_: None)  # what, done, of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    store: Store
+    clock: Clock
+    psa: Psa
+    gateway: Gateway
+    books: Books | None
+    settings: Settings
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def today(self) -> date:
+        """The company's date."""
+        return self.local_date(self.now())
+
+    def local_date(self, moment: datetime) -> date:
+        return moment.astimezone(self.settings.time_zone).date()

@@ -1,0 +1,134 @@
+"""Drafts and the charges they stand for: one draft a charge, one charge a period; made by hand where none was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from connector.errors import Rejected
+from connector.flows.bills import UnitBills, open_periods
+from connector.flows.desk import Desk
+from connector.model.agreement import BillingUnit
+from connector.model.bills import period_of_draft
+from connector.model.charge import Charge, ChargeState, charge_id
+from connector.model.invoice import Adjustment, GatewayInvoice
+from connector.model.period import Period, bill_date
+from connector.model.pricing import computed
+from connector.model.release import COMPUTED
+from connector.model.subscription import LiveSubscription
+from connector.ports import WriteKey
+from connector.store import audit, charges
+from connector.store.write_once import write_once
+
+FIND_LAG = timedelta(seconds=30)
+DRAFT_GRACE = timedelta(days=1)  # the gateway makes its draft at midday UTC of the bill date; later we make it
+UNFINISHED = (ChargeState.WAITING, ChargeState.HELD)
+
+
+def missing_drafts(
+    desk: Desk, units: Mapping[str, BillingUnit], bills: Mapping[str, UnitBills], drafts: Sequence[GatewayInvoice]
+) -> list[GatewayInvoice]:
+    """Bills of periods for which the subscription made no draft, because it began later: the draft is made by hand."""
+    wanted = _without_draft(desk, units, bills, drafts)
+    if not wanted:
+        return []
+    live = {s.subscription.unit: s for s in desk.gateway.subscriptions()}
+    return [_draft_by_hand(desk, live[unit.key], unit, period) for unit, period in wanted if unit.key in live]
+
+
+def _without_draft(
+    desk: Desk, units: Mapping[str, BillingUnit], bills: Mapping[str, UnitBills], drafts: Sequence[GatewayInvoice]
+) -> list[tuple[BillingUnit, Period]]:
+    today = desk.today()
+    drafted = {(d.unit, period_of_draft(units[d.unit], d.bills_on)) for d in drafts if d.unit in units}
+    with desk.store.read() as tx:
+        charged = {(c.unit, c.period) for c in charges.every(tx)}
+    return [
+        (unit, period)
+        for key, unit in units.items()
+        if unit.collect and key in bills
+        for period, _ in open_periods(bills[key], from_=desk.settings.policy.collect_from, today=today - DRAFT_GRACE)
+        if (key, period) not in drafted and (key, period) not in charged
+    ]
+
+
+def _draft_by_hand(desk: Desk, live: LiveSubscription, unit: BillingUnit, period: Period) -> GatewayInvoice:
+    id = charge_id(unit.key, period)
+    day = bill_date(period, unit.timing)
+    line = Adjustment(slot=COMPUTED, description=live.subscription.description, amount=computed(unit, period))
+
+    def send(key: WriteKey) -> str:
+        return desk.gateway.draft(live, bills_on=day, charge=id, lines=[line], key=key).id
+
+    def find(key: WriteKey) -> str | None:
+        found = desk.gateway.find_draft(key, customer=live.customer)
+        return found.id if found else None
+
+    link = write_once(
+        desk.store,
+        kind="draft",
+        source=id,
+        target_system=desk.gateway.name,
+        now=desk.now,
+        find=find,
+        send=send,
+        find_lag=FIND_LAG,
+    )
+    draft = desk.gateway.invoice(link.target)
+    if draft is None:
+        raise Rejected(f"the draft {link.target} that was made for {id} is gone at the gateway")
+    return draft
+
+
+def charges_of(
+    desk: Desk, units: Mapping[str, BillingUnit], drafts: Sequence[GatewayInvoice]
+) -> tuple[list[tuple[Charge, GatewayInvoice]], list[str]]:
+    """Each draft's charge, and the drafts that belong to no period of a known billing unit.
+
+    A second draft of a charge is written off: a period is charged once.
+    """
+    pairs: list[tuple[Charge, GatewayInvoice]] = []
+    unknown: list[str] = []
+    for draft in sorted(drafts, key=lambda d: (d.bills_on, d.unit, d.id)):
+        unit = units.get(draft.unit)
+        period = period_of_draft(unit, draft.bills_on) if unit else None
+        if unit is None or period is None:
+            unknown.append(draft.id)
+            continue
+        charge = _ensure(desk, unit, period, draft)
+        if charge.gateway_invoice == draft.id:
+            pairs.append((charge, draft))
+        else:
+            _write_off_second(desk, charge, draft)
+    return pairs, unknown
+
+
+def _ensure(desk: Desk, unit: BillingUnit, period: Period, draft: GatewayInvoice) -> Charge:
+    amount = computed(unit, period)
+    new = Charge(
+        id=charge_id(unit.key, period),
+        unit=unit.key,
+        period=period,
+        number=0,
+        state=ChargeState.WAITING,
+        currency=unit.currency,
+        computed=amount,
+        gateway_invoice=draft.id,
+    )
+    with desk.store.begin() as tx:
+        charge, _ = charges.ensure(tx, new, now=desk.now())
+        if charge.state in UNFINISHED and charge.computed != amount:
+            charge = charges.update(tx, charge.id, computed=amount, now=desk.now())
+    return charge
+
+
+def _write_off_second(desk: Desk, charge: Charge, draft: GatewayInvoice) -> None:
+    desk.gateway.write_off(draft)
+    with desk.store.begin() as tx:
+        audit.write(
+            tx,
+            who=desk.settings.worker,
+            what=f"wrote off draft {draft.id}",
+            why=f"charge {charge.id} has draft {charge.gateway_invoice} already",
+            now=desk.now(),
+        )

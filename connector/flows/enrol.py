@@ -1,0 +1,216 @@
+"""Enrol: every opted-in payer gets a link to authorise a payment method once; a new method becomes the payer's default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from connector.errors import Rejected
+from connector.flows import agreements
+from connector.flows.desk import Desk
+from connector.model.agreement import BillingUnit, Payer
+from connector.model.invoice import Customer
+from connector.ports import Capability, WriteKey
+from connector.store import audit, payers, units
+from connector.store.payers import PayerRow
+from connector.store.write_once import write_once
+
+FIND_LAG = timedelta(seconds=30)
+RENEW_BEFORE = timedelta(hours=2)  # a link that soon stops working is made anew
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Enrolled:
+    """What one round did: payers with a new method, links made, and what failed for whom."""
+
+    enrolled: tuple[str, ...] = ()
+    links: int = 0
+    failed: tuple[str, ...] = ()
+
+
+def remember_payers(desk: Desk, alive: Iterable[BillingUnit]) -> None:
+    """One row a payer of an opted-in unit; written only where name or e-mail differ."""
+    wanted = {unit.payer.key: unit.payer for unit in alive if unit.collect}
+    with desk.store.begin() as tx:
+        rows = {row.key: row for row in payers.every(tx)}
+        for key, payer in wanted.items():
+            row = rows.get(key) or _new_row(payer)
+            row = replace(row, name=payer.name, email=payer.email)
+            if rows.get(key) != row:
+                payers.save(tx, row, now=desk.now())
+
+
+def ensure_customer(desk: Desk, payer: Payer) -> str:
+    """The gateway's customer of this payer, made once."""
+    link = write_once(
+        desk.store,
+        kind="customer",
+        source=payer.key,
+        target_system=desk.gateway.name,
+        now=desk.now,
+        find=desk.gateway.find_customer,
+        send=lambda key: desk.gateway.ensure_customer(payer, known="", key=key).id,
+        find_lag=FIND_LAG,
+    )
+    with desk.store.begin() as tx:
+        row = payers.get(tx, payer.key) or _new_row(payer)
+        if row.customer != link.target:
+            detail = {**row.detail, "told": _told(payer)}
+            payers.save(tx, replace(row, customer=link.target, detail=detail), now=desk.now())
+    return link.target
+
+
+def enrol(desk: Desk) -> Enrolled:
+    """For every opted-in payer: a customer at the gateway, and a link that works until a method is there."""
+    alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
+    waiting = {unit.payer.key: unit.payer for unit in alive if unit.collect}
+    links = 0
+    failed: list[str] = []
+    for number, payer in enumerate(waiting.values(), start=1):
+        desk.settings.progress("payers", number, len(waiting))
+        try:
+            links += _serve(desk, payer)
+        except Rejected as error:
+            failed.append(f"{payer.name} ({payer.key}): {error}")
+    return Enrolled(links=links, failed=tuple(failed))
+
+
+def adopt(desk: Desk, customers: Iterable[str]) -> tuple[str, ...]:
+    """Something happened to these customers: if a new method is there it becomes the default. Names of newly enrolled payers."""
+    with desk.store.read() as tx:
+        rows = {row.customer: row for row in payers.every(tx) if row.customer}
+    return tuple(rows[id].name for id in dict.fromkeys(customers) if id in rows and _adopt_one(desk, rows[id]))
+
+
+def fresh_link(desk: Desk, payer: str) -> tuple[PayerRow, str]:
+    """A page that works now: the first authorisation, or the change of a method. Rejected when we do not know the payer."""
+    with desk.store.read() as tx:
+        row = payers.get(tx, payer)
+    if row is None or not row.customer:
+        raise Rejected(f"no opted-in payer {payer!r} is known yet; `connector plan` shows who is opted in", code="unknown_payer")
+    if not row.method and row.link and not _stale(desk, row):
+        return row, row.link
+    link, expires = desk.gateway.enrolment_link(
+        row.customer, enrolled=bool(row.method), return_url=desk.settings.return_url, key=_link_key(desk, row)
+    )
+    if not row.method:
+        with desk.store.begin() as tx:
+            row = replace(row, link=link, link_expires=expires)
+            payers.save(tx, row, now=desk.now())
+    return row, link
+
+
+def _new_row(payer: Payer) -> PayerRow:
+    return PayerRow(
+        key=payer.key,
+        name=payer.name,
+        email=payer.email,
+        customer="",
+        method="",
+        method_last4="",
+        method_expires=None,
+        state="awaiting_enrolment",
+        link="",
+        link_expires=None,
+        books_customer=payer.books_id,
+        detail={},
+    )
+
+
+def _told(payer: Payer) -> str:
+    return f"{payer.name}|{payer.email}"
+
+
+def _serve(desk: Desk, payer: Payer) -> int:
+    """Number of links made (0 or 1)."""
+    customer = ensure_customer(desk, payer)
+    with desk.store.read() as tx:
+        row = payers.get(tx, payer.key)
+    assert row is not None  # noqa: S101 - ensure_customer saved it
+    if row.detail.get("told") != _told(payer):
+        known = WriteKey(value=f"customer:{payer.key}:{desk.now().isoformat()}", since=desk.now())
+        desk.gateway.ensure_customer(payer, known=customer, key=known)
+        row = _save(desk, replace(row, detail={**row.detail, "told": _told(payer)}))
+    if row.method or not _stale(desk, row):
+        return 0
+    shown = _durable_or_fresh(desk, row)
+    if shown.link != row.link:
+        _save(desk, shown)
+    _publish(desk, payer, shown)
+    return int(shown.link != row.link)
+
+
+def _durable_or_fresh(desk: Desk, row: PayerRow) -> PayerRow:
+    if desk.settings.durable_link is not None:
+        return replace(row, link=desk.settings.durable_link(row.key), link_expires=None)
+    link, expires = desk.gateway.enrolment_link(
+        row.customer, enrolled=False, return_url=desk.settings.return_url, key=_link_key(desk, row)
+    )
+    return replace(row, link=link, link_expires=expires)
+
+
+def _stale(desk: Desk, row: PayerRow) -> bool:
+    if not row.link:
+        return True
+    if desk.settings.durable_link is not None:
+        return row.link != desk.settings.durable_link(row.key)
+    return row.link_expires is None or row.link_expires - RENEW_BEFORE <= desk.now()
+
+
+def _link_key(desk: Desk, row: PayerRow) -> WriteKey:
+    return WriteKey(value=f"link:{row.key}:{desk.now().isoformat()}", since=desk.now())
+
+
+def _publish(desk: Desk, payer: Payer, row: PayerRow) -> None:
+    if Capability.PUBLISH_ENROLMENT in desk.psa.can:
+        desk.psa.publish_enrolment(payer, link=row.link, state=row.state)
+
+
+def _adopt_one(desk: Desk, row: PayerRow) -> bool:
+    customer = desk.gateway.adopt_new_methods(row.customer)
+    new = with_method(row, customer)
+    if new == row:
+        return False
+    _save(desk, new)
+    with desk.store.begin() as tx:
+        audit.write(tx, who=desk.settings.worker, what=f"method of {row.key} is now {new.method or 'none'}", now=desk.now())
+        _note_on_units(tx, row.key, enrolled=bool(new.method), now=desk.now())
+    if new.method and not row.method:
+        _publish_state(desk, new)
+    return bool(new.method)
+
+
+def with_method(row: PayerRow, customer: Customer) -> PayerRow:
+    """The row as the gateway shows the customer's default method now."""
+    method = customer.default_method
+    if method is None:
+        return replace(row, method="", method_last4="", method_expires=None, state="awaiting_enrolment")
+    return replace(
+        row,
+        method=str(method.kind),
+        method_last4=method.last4,
+        method_expires=method.expires,
+        state="enrolled",
+        link="",
+        link_expires=None,
+    )
+
+
+def _note_on_units(tx: Connection, payer: str, *, enrolled: bool, now: datetime) -> None:
+    for row in units.every(tx):
+        if row.payer == payer and row.state in ("active", "awaiting_enrolment"):
+            units.save(tx, replace(row, state="active" if enrolled else "awaiting_enrolment"), now=now)
+
+
+def _publish_state(desk: Desk, row: PayerRow) -> None:
+    psa, _, id = row.key.partition(":")
+    _publish(desk, Payer(psa=psa, id=id, name=row.name, email=row.email), row)
+
+
+def _save(desk: Desk, row: PayerRow) -> PayerRow:
+    with desk.store.begin() as tx:
+        payers.save(tx, row, now=desk.now())
+    return row

@@ -1,0 +1,51 @@
+"""Holds as the store keeps them: placed with a reason, lifted by themselves when the reason is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from connector.errors import OutcomeUnknown, Rejected
+from connector.flows.desk import Desk
+from connector.model.charge import Charge, ChargeState, Hold
+from connector.model.release import Reason
+from connector.store import charges, holds
+
+
+def hold(desk: Desk, charge: Charge, reasons: Sequence[Reason]) -> None:
+    """The charge's holds are exactly these; one that waited is held."""
+    with desk.store.begin() as tx:
+        stored = charges.get(tx, charge.id)
+        if stored is not None and stored.state is ChargeState.WAITING:
+            charges.update(tx, charge.id, state=ChargeState.HELD, now=desk.now())
+        replace(tx, charge.id, reasons, desk.now())
+
+
+def note(desk: Desk, charge: Charge, reasons: Sequence[Reason]) -> None:
+    """The same for a charge that is released already: its state stays."""
+    with desk.store.begin() as tx:
+        if reasons or holds.active(tx, charge.id):
+            replace(tx, charge.id, reasons, desk.now())
+
+
+def names(desk: Desk, charge: Charge) -> frozenset[str]:
+    with desk.store.read() as tx:
+        return frozenset(h.name for h in holds.active(tx, charge.id))
+
+
+def replace(tx: Connection, charge: str, reasons: Sequence[Reason], now: datetime) -> None:
+    named = [Hold(charge=charge, name=r.name, message=r.message, way_on=r.way_on, since=now) for r in reasons]
+    holds.replace(tx, charge, named, now=now)
+
+
+def guarded(desk: Desk, charge: Charge, act: Callable[[], object]) -> str:
+    """Why a partner refused this one charge, which is then held; "" when all went well. The others go on."""
+    try:
+        act()
+    except (Rejected, OutcomeUnknown) as error:
+        reason = Reason(name="refused", message=str(error), way_on="correct it at the partner; it is tried again each cycle")
+        hold(desk, charge, (reason,))
+        return f"{charge.id}: {error}"
+    return ""

@@ -1,0 +1,248 @@
+"""Mirror: read agreements, compute what each subscription should be, show the difference or carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from connector.errors import OutcomeUnknown, Rejected
+from connector.flows import agreements, enrol
+from connector.flows.desk import Desk
+from connector.model.agreement import BillingUnit, Unusable
+from connector.model.plan import Plan, Wanted, diff
+from connector.model.pricing import desired, first_draft
+from connector.model.subscription import Arm, Cancel, Change, Create, LiveSubscription, Update
+from connector.ports import WriteKey
+from connector.store import audit, freshness, links, payers, units
+from connector.store.links import Link
+from connector.store.units import UnitRow
+from connector.store.write_once import write_once
+
+FIND_LAG = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mirror:
+    """A finished plan and the units it was made from."""
+
+    plan: Plan
+    units: Mapping[str, BillingUnit]
+    live: Mapping[str, LiveSubscription]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    done: tuple[Change, ...]
+    failed: tuple[tuple[Change, str], ...]
+
+
+def plan(desk: Desk, *, recreate: frozenset[str] = frozenset()) -> Mirror:
+    """What would change at the gateway. Writes nothing to a partner.
+
+    `recreate`: billing units whose subscription somebody cancelled at the gateway and that a person wants back.
+    """
+    # Both reads finish first: a PSA read that fails half-way must not look like cancelled agreements.
+    reading = agreements.read(desk)
+    live = tuple(desk.gateway.subscriptions())
+    with desk.store.begin() as tx:
+        freshness.succeeded(tx, desk.gateway.name, now=desk.now())
+    alive, unusable = agreements.billing_units(desk, reading)
+    frozen = _frozen(desk, unusable)
+    vanished = _vanished(desk, alive, live) if alive else {}
+    wanted = _wanted(desk, [u for u in alive if u.key not in vanished or u.key in recreate])
+    mine = [s for s in live if s.subscription.unit not in frozen]
+    changes = diff({k: w for k, w in wanted.items() if k not in frozen}, mine, today=desk.today())
+    gone_at_gateway = tuple(problem for key, problem in vanished.items() if key not in recreate)
+    return Mirror(
+        plan=Plan(
+            changes=changes,
+            names={**_names(desk), **{unit.key: unit.name for unit in alive}},
+            unusable=(*unusable, *gone_at_gateway),
+            live=len(live),
+        ),
+        units={unit.key: unit for unit in alive},
+        live={s.subscription.unit: s for s in live},
+    )
+
+
+def apply(desk: Desk, mirror: Mirror) -> Applied:
+    """Carry the plan out, change by change. One that the gateway refuses stops nothing else; a gateway that is down does."""
+    done: list[Change] = []
+    failed: list[tuple[Change, str]] = []
+    remember_units(desk, mirror)
+    enrol.remember_payers(desk, mirror.units.values())
+    total = len(mirror.plan.changes)
+    for number, change in enumerate(mirror.plan.changes, start=1):
+        desk.settings.progress("subscriptions", number, total)
+        try:
+            _apply_one(desk, change, mirror)
+            done.append(change)
+        except (Rejected, OutcomeUnknown) as error:
+            failed.append((change, str(error)))
+    return Applied(done=tuple(done), failed=tuple(failed))
+
+
+def _names(desk: Desk) -> dict[str, str]:
+    with desk.store.read() as tx:
+        return {row.key: row.name for row in units.every(tx)}
+
+
+def _frozen(desk: Desk, unusable: tuple[Unusable, ...]) -> set[str]:
+    """Units of agreements that could not be read: left exactly as they are."""
+    with desk.store.read() as tx:
+        by_member = units.by_member(tx)
+    return {by_member[item.ref.id] for item in unusable if item.ref.id in by_member}
+
+
+def _vanished(desk: Desk, alive: tuple[BillingUnit, ...], live: tuple[LiveSubscription, ...]) -> dict[str, Unusable]:
+    """Somebody cancelled our subscription at the gateway: a question for a person, never made again by itself."""
+    with desk.store.read() as tx:
+        linked = links.every(tx, "subscription", desk.gateway.name)
+    there = {s.id for s in live}
+    return {
+        unit.key: _gone_problem(unit)
+        for unit in alive
+        if unit.collect
+        and (link := linked.get(unit.key)) is not None
+        and link.target
+        and link.target not in there
+        and not _ended_by_us(link, desk.today())
+    }
+
+
+def _ended_by_us(link: Link, today: date) -> bool:
+    ends = link.detail.get("ends")
+    return bool(ends) and date.fromisoformat(ends) <= today
+
+
+def _gone_problem(unit: BillingUnit) -> Unusable:
+    return Unusable(
+        ref=unit.root.ref,
+        name=unit.name,
+        reason="cancelled_at_gateway",
+        message=f"{unit.name} (agreement {unit.root.ref.id}): its subscription was cancelled at the gateway, not by the agent."
+        f" Nothing is charged for it. If it should go on: connector apply --recreate {unit.key}",
+    )
+
+
+def _wanted(desk: Desk, alive: list[BillingUnit]) -> dict[str, Wanted]:
+    with desk.store.read() as tx:
+        known = payers.every(tx)
+        rows = {row.key: row for row in known}
+        generations = {u.key: links.latest_generation(tx, "subscription", u.key, desk.gateway.name) for u in alive}
+    result: dict[str, Wanted] = {}
+    for unit in alive:
+        if not unit.collect:
+            continue
+        payer = rows.get(unit.payer.key)
+        subscription = desired(unit, today=desk.today(), automatic=payer is not None and payer.method != "")
+        result[unit.key] = Wanted(
+            subscription=desk.gateway.canonical(subscription),
+            customer=payer.customer if payer else "",
+            first_draft=first_draft(unit, desk.today()),
+            name=unit.name,
+            generation=generations[unit.key],
+        )
+    return result
+
+
+def _apply_one(desk: Desk, change: Change, mirror: Mirror) -> None:
+    unit = change.old.subscription.unit if isinstance(change, Update | Cancel) else change.new.unit
+    match change:
+        case Create():
+            link_id = _create(desk, change, mirror)
+            desk.gateway.apply(Arm(id=link_id, new=change.new), key=_converging("arm", unit, desk.now()))
+        case Cancel():
+            desk.gateway.apply(change, key=_converging("cancel", unit, desk.now()))
+        case Update() | Arm():
+            desk.gateway.apply(change, key=_converging("update", unit, desk.now()))
+    _note(desk, change, unit)
+
+
+def _converging(what: str, unit: str, now: datetime) -> WriteKey:
+    """A converging write is keyed by its place in time, not by its content: a price that flips A-B-A-B is four writes."""
+    return WriteKey(value=f"{what}:{unit}:{now.isoformat()}", since=now)
+
+
+def _create(desk: Desk, change: Create, mirror: Mirror) -> str:
+    unit = mirror.units[change.new.unit]
+    customer = change.customer or enrol.ensure_customer(desk, unit.payer)
+    change = replace(change, customer=customer)
+    with desk.store.begin() as tx:
+        old = links.find(tx, "subscription", unit.key, desk.gateway.name)
+        if old is not None and old.generation < change.generation:
+            links.retire(tx, old, now=desk.now())
+    link = write_once(
+        desk.store,
+        kind="subscription",
+        source=unit.key,
+        target_system=desk.gateway.name,
+        now=desk.now,
+        find=lambda key: desk.gateway.find_subscription(key, customer=customer),
+        send=lambda key: desk.gateway.apply(change, key=key),
+        find_lag=FIND_LAG,
+        generation=change.generation,
+    )
+    return link.target
+
+
+def _note(desk: Desk, change: Change, unit: str) -> None:
+    """Audit and state, after the gateway has it."""
+    with desk.store.begin() as tx:
+        link = links.find(tx, "subscription", unit, desk.gateway.name)
+        ends = change.on if isinstance(change, Cancel) else change.new.ends
+        if link is not None:
+            links.applied(tx, link, fingerprint="", detail={"ends": ends.isoformat() if ends else ""}, now=desk.now())
+        row = units.get(tx, unit)
+        if row is not None and isinstance(change, Cancel):
+            units.save(tx, replace(row, state="ending", ends=change.on), now=desk.now())
+        elif row is not None and row.state in ("ending", "ended"):
+            units.save(tx, replace(row, state="active"), now=desk.now())
+        what = f"{type(change).__name__.lower()} subscription of {unit}"
+        audit.write(tx, who=desk.settings.worker, what=what, after=describe(change), now=desk.now())
+
+
+def describe(change: Change) -> dict[str, str]:
+    """A change for the audit: amounts and ids, no names."""
+    match change:
+        case Create(new=new) | Arm(new=new):
+            return {"amount": str(new.amount), "items": str(len(new.items))}
+        case Update(old=old, new=new):
+            return {"id": old.id, "before": str(old.subscription.amount), "amount": str(new.amount)}
+        case Cancel(old=old, on=on, reason=reason):
+            return {"id": old.id, "on": on.isoformat(), "reason": reason}
+
+
+def remember_units(desk: Desk, mirror: Mirror) -> None:
+    """Keep each unit's row as the PSA says; written only where it differs."""
+    with desk.store.begin() as tx:
+        rows = {row.key: row for row in units.every(tx)}
+        enrolled = {row.key for row in payers.every(tx) if row.method}
+        for unit in mirror.units.values():
+            row = _row(unit, rows.get(unit.key), unit.payer.key in enrolled)
+            if rows.get(unit.key) != row:
+                units.save(tx, row, now=desk.now())
+        for key, row in rows.items():
+            if key not in mirror.units and row.state not in ("ending", "ended"):
+                units.save(tx, replace(row, state="ending"), now=desk.now())
+            elif key not in mirror.units and row.state == "ending" and row.ends is not None and row.ends <= desk.today():
+                units.save(tx, replace(row, state="ended"), now=desk.now())
+
+
+def _row(unit: BillingUnit, old: UnitRow | None, enrolled: bool) -> UnitRow:
+    state = ("active" if enrolled else "awaiting_enrolment") if unit.collect else "not_collected"
+    return UnitRow(
+        key=unit.key,
+        payer=unit.payer.key,
+        payer_name=unit.payer.name,
+        name=unit.name,
+        state=state,
+        members=[agreement.ref.id for agreement in unit.agreements],
+        currency=unit.currency,
+        cycle=str(unit.cycle),
+        timing=str(unit.timing),
+        anchor=unit.anchor,
+        ends=unit.ends,
+        detail=old.detail if old else {},
+    )

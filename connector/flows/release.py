@@ -1,0 +1,193 @@
+"""Release: wait for the charge date, look once more at what is owed, make the draft equal it, release or hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+from connector.errors import Rejected
+from connector.flows import agreements, collect, holding
+from connector.flows.bills import UnitBills, read_bills
+from connector.flows.desk import Desk
+from connector.flows.drafts import UNFINISHED, charges_of, missing_drafts
+from connector.flows.round import Round, facts_of, gather
+from connector.flows.watch import watch_all
+from connector.model.agreement import BillingUnit
+from connector.model.bills import period_of_draft
+from connector.model.charge import Charge, ChargeState
+from connector.model.invoice import GatewayInvoice, GatewayInvoiceState, PsaInvoice
+from connector.model.money import Money
+from connector.model.release import Decision, Held, NotYetDue, Release, WriteOff, adjustments, decide
+from connector.store import audit, charges, freshness, holds
+
+
+@dataclass(kw_only=True, slots=True)
+class Released:
+    """What one round did, by charge id. `unknown`: drafts that belong to no period of a known billing unit."""
+
+    released: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    written_off: list[str] = field(default_factory=list)
+    watched: dict[str, str] = field(default_factory=dict)  # released before: reduced, voided or stopped
+    unknown: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def release(desk: Desk, *, full: bool = True) -> Released:
+    """One round over all drafts and released charges. `full` also looks for bills for which no draft was made."""
+    alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
+    units = {unit.key: unit for unit in alive}
+    drafts = list(desk.gateway.drafts())
+    open_charges = _open_charges(desk)
+    concerned = {d.unit for d in drafts} | {c.unit for c in open_charges}
+    if full:
+        concerned |= {unit.key for unit in alive if unit.collect}
+    bills = read_bills(desk, [u for u in alive if u.key in concerned], since=_since(desk, drafts, open_charges))
+    if full:
+        drafts += missing_drafts(desk, units, bills, drafts)
+    _tidy(desk, drafts)
+    pairs, unknown = charges_of(desk, units, drafts)
+    report = Released(unknown=unknown)
+    round_ = gather(desk, units, bills, pairs)
+    for number, (charge, draft) in enumerate(pairs, start=1):
+        desk.settings.progress("drafts", number, len(pairs))
+        refused = holding.guarded(desk, charge, lambda c=charge, d=draft: _one_draft(desk, round_, c, d, report))
+        report.failed.extend([refused] if refused else [])
+    report.watched, refusals = watch_all(desk, round_)
+    report.failed.extend(refusals)
+    with desk.store.begin() as tx:
+        freshness.succeeded(tx, "release", now=desk.now())
+    return report
+
+
+def due_without_invoice(bills: Mapping[str, UnitBills], day: date) -> list[BillingUnit]:
+    """Units that bill on this day and have no invoice in the PSA yet."""
+    result = []
+    for unit_bills in bills.values():
+        period = period_of_draft(unit_bills.unit, day, tolerance_days=0)
+        if period is not None and unit_bills.unit.collect and not unit_bills.bills.of(period):
+            result.append(unit_bills.unit)
+    return result
+
+
+def _open_charges(desk: Desk) -> list[Charge]:
+    with desk.store.read() as tx:
+        return charges.every(tx, [*UNFINISHED, ChargeState.RELEASED])
+
+
+def _since(desk: Desk, drafts: Sequence[GatewayInvoice], open_charges: Sequence[Charge]) -> date:
+    days = [d.bills_on for d in drafts] + [c.period.start for c in open_charges]
+    return min([*days, max(desk.settings.policy.collect_from, desk.today() - timedelta(days=62))])
+
+
+def _tidy(desk: Desk, drafts: Sequence[GatewayInvoice]) -> None:
+    """A charge whose draft is no draft any more: we released it and crashed, or somebody did it in the dashboard."""
+    there = {draft.id for draft in drafts}
+    with desk.store.read() as tx:
+        lost = [c for c in charges.every(tx, UNFINISHED) if c.gateway_invoice and c.gateway_invoice not in there]
+    for charge in lost:
+        invoice = desk.gateway.invoice(charge.gateway_invoice)
+        if invoice is not None and invoice.state is not GatewayInvoiceState.DRAFT:
+            _mark_released(desk, charge, invoice)
+            collect.settle(desk, charge)
+
+
+def _mark_released(desk: Desk, charge: Charge, invoice: GatewayInvoice) -> None:
+    with desk.store.begin() as tx:
+        charges.update(
+            tx,
+            charge.id,
+            state=ChargeState.RELEASED,
+            owed=invoice.total,
+            released_at=charge.released_at or desk.now(),
+            now=desk.now(),
+        )
+        holds.replace(tx, charge.id, [], now=desk.now())
+
+
+def _one_draft(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, report: Released) -> None:
+    decision = decide(facts_of(desk, round_, charge, draft))
+    if isinstance(decision, Release) and decision.bill is not None:
+        decision = _look_again(desk, round_, charge, draft, decision.bill)
+    _carry_out(desk, charge, draft, decision, report)
+
+
+def _look_again(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, bill: PsaInvoice) -> Decision:
+    """Once more, just before the money moves: the bill may have been paid, changed or deleted in the last seconds."""
+    now = desk.psa.invoice(bill.id)
+    facts = facts_of(desk, round_, charge, draft)
+    return decide(replace(facts, bills=(now,) if now is not None and not now.voided else ()))
+
+
+def _carry_out(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Decision, report: Released) -> None:
+    match decision:
+        case NotYetDue(on=on, bill=bill):
+            _wait(desk, charge, on, bill)
+            report.waiting.append(charge.id)
+        case Held(reasons=reasons, on=on, bill=bill):
+            _note_bill(desk, charge, on, bill)
+            holding.hold(desk, charge, reasons)
+            report.held.append(charge.id)
+        case WriteOff(bill=bill):
+            desk.gateway.write_off(draft)
+            _finish(desk, charge, decision, state=ChargeState.WRITTEN_OFF)
+            report.written_off.append(charge.id)
+        case Release():
+            _release(desk, charge, draft, decision)
+            report.released.append(charge.id)
+
+
+def _release(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Release) -> None:
+    _intend(desk, charge, decision)
+    adjusted = desk.gateway.adjust(draft, decision.adjustments, charge=charge.id)
+    if adjusted.total != decision.owed:
+        # The gateway's own lines changed between our read and the adjustment: make it equal once more, or not at all.
+        adjusted = desk.gateway.adjust(adjusted, adjustments(adjusted, decision.bill, decision.owed), charge=charge.id)
+    if adjusted.total != decision.owed:
+        raise Rejected(f"the draft came to {adjusted.total} instead of {decision.owed}", code="draft_differs")
+    desk.gateway.release(adjusted)
+    _finish(desk, charge, decision, state=ChargeState.RELEASED)
+
+
+def _intend(desk: Desk, charge: Charge, decision: Release) -> None:
+    """Written ahead: should we die after the release, what was released and why is known."""
+    _note_bill(desk, charge, decision.on, decision.bill)
+    with desk.store.begin() as tx:
+        charges.update(tx, charge.id, owed=decision.owed, breakdown=decision.breakdown, now=desk.now())
+
+
+def _finish(desk: Desk, charge: Charge, decision: Release | WriteOff, *, state: ChargeState) -> None:
+    owed = decision.owed if isinstance(decision, Release) else Money.zero(charge.currency)
+    bill = decision.bill
+    with desk.store.begin() as tx:
+        charges.update(
+            tx,
+            charge.id,
+            state=state,
+            owed=owed,
+            breakdown=decision.breakdown,
+            psa_invoice=bill.id if bill else "",
+            psa_number=bill.number if bill else "",
+            released_at=desk.now() if state is ChargeState.RELEASED else None,
+            now=desk.now(),
+        )
+        holds.replace(tx, charge.id, [], now=desk.now())
+        audit.write(tx, who=desk.settings.worker, what=f"{state} charge {charge.id}", after={"owed": str(owed)}, now=desk.now())
+
+
+def _wait(desk: Desk, charge: Charge, on: date, bill: PsaInvoice | None) -> None:
+    _note_bill(desk, charge, on, bill)
+    with desk.store.begin() as tx:
+        if charge.state is not ChargeState.WAITING:
+            charges.update(tx, charge.id, state=ChargeState.WAITING, now=desk.now())
+        holds.replace(tx, charge.id, [], now=desk.now())
+
+
+def _note_bill(desk: Desk, charge: Charge, on: date | None, bill: PsaInvoice | None) -> None:
+    id, number = (bill.id, bill.number) if bill else ("", "")
+    if (charge.charge_date, charge.psa_invoice, charge.psa_number) == (on, id, number):
+        return
+    with desk.store.begin() as tx:
+        charges.update(tx, charge.id, charge_date=on, psa_invoice=id, psa_number=number, now=desk.now())

@@ -1,0 +1,146 @@
+"""What one round of release reads once: bills, customers, books; and the facts of one charge made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from connector.flows.bills import UnitBills
+from connector.flows.desk import Desk
+from connector.flows.enrol import with_method
+from connector.model.agreement import BillingUnit
+from connector.model.charge import Charge, ChargeState
+from connector.model.invoice import BooksInvoice, Customer, GatewayInvoice, PsaInvoice
+from connector.model.money import Money, total
+from connector.model.period import bill_date
+from connector.model.pricing import breakdown
+from connector.model.release import Facts, Held, Policy, Release, decide
+from connector.store import charges, freshness, payers, settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """What is read once for the whole round."""
+
+    units: Mapping[str, BillingUnit]
+    bills: Mapping[str, UnitBills]
+    customers: Mapping[str, Customer]
+    books: Mapping[str, Sequence[BooksInvoice]]
+    unapplied: Mapping[str, Money]
+    data_age: timedelta
+    paused: bool
+
+
+def gather(
+    desk: Desk,
+    units: Mapping[str, BillingUnit],
+    bills: Mapping[str, UnitBills],
+    pairs: Sequence[tuple[Charge, GatewayInvoice]],
+) -> Round:
+    with desk.store.read() as tx:
+        fresh = {f.name: f.last_success for f in freshness.every(tx)}
+        paused = bool(settings.get(tx, "paused"))
+        rows = {row.customer: row for row in payers.every(tx)}
+        watched = charges.every(tx, [ChargeState.RELEASED])
+    last = fresh.get(desk.psa.name)
+    base = Round(
+        units=units,
+        bills=bills,
+        customers={},
+        books={},
+        unapplied={},
+        data_age=desk.now() - last if last else timedelta(days=365),
+        paused=paused,
+    )
+    due = [pair for pair in pairs if _may_be_due(desk, base, *pair)]
+    customers = desk.gateway.customers({draft.customer for _, draft in due}) if due else {}
+    for id, customer in customers.items():
+        _remember_method(desk, rows.get(id), customer)
+    books, unapplied = _read_books(desk, base, [c for c, _ in due], watched)
+    return replace(base, customers=customers, books=books, unapplied=unapplied)
+
+
+def _may_be_due(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -> bool:
+    """Only what may be released now is worth asking the gateway and the books about; reads are metered there."""
+    decision = decide(facts_of(desk, round_, charge, draft))
+    return isinstance(decision, Release | Held) and not (isinstance(decision, Held) and decision.on is None)
+
+
+def _remember_method(desk: Desk, row: payers.PayerRow | None, customer: Customer) -> None:
+    if row is not None and (new := with_method(row, customer)) != row and new.method:
+        with desk.store.begin() as tx:
+            payers.save(tx, new, now=desk.now())
+
+
+def _read_books(
+    desk: Desk, round_: Round, due: Sequence[Charge], watched: Sequence[Charge]
+) -> tuple[Mapping[str, Sequence[BooksInvoice]], Mapping[str, Money]]:
+    if desk.books is None:
+        return {}, {}
+    numbers = {bill.number for c in (*due, *watched) for bill in bills_of(round_, c)}
+    if not numbers:
+        return {}, {}
+    books = desk.books.invoices(numbers)
+    due_numbers = {bill.number for c in due for bill in bills_of(round_, c)}
+    customers = {invoice.customer for number in due_numbers for invoice in books.get(number, ())}
+    return books, desk.books.unapplied(customers) if customers else {}
+
+
+def bills_of(round_: Round, charge: Charge) -> tuple[PsaInvoice, ...]:
+    unit_bills = round_.bills.get(charge.unit)
+    return unit_bills.bills.of(charge.period) if unit_bills else ()
+
+
+def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -> Facts:
+    unit, unit_bills = round_.units[charge.unit], round_.bills[charge.unit]
+    bills = bills_of(round_, charge)
+    in_books = tuple(b for bill in bills for b in round_.books.get(bill.number, ()))
+    customer = round_.customers.get(draft.customer) or Customer(
+        id=draft.customer, payer=unit.payer.key, name=unit.payer.name, email="", default_method=None
+    )
+    return Facts(
+        name=unit.name,
+        policy=_policy(desk.settings.policy, unit),
+        today=desk.today(),
+        bill_day=bill_date(charge.period, unit.timing),
+        draft=draft,
+        computed=charge.computed,
+        computed_lines=breakdown(unit, charge.period),
+        bills=bills,
+        unsure=unit_bills.bills.unsure if not bills else (),
+        books_bills=in_books,
+        books_unapplied=_unapplied(round_, in_books, charge.currency),
+        customer=customer,
+        collect=unit.collect,
+        data_age=round_.data_age,
+        previous=_previous(desk, charge),
+        paused=round_.paused,
+        reversed=_reversed(charge),
+    )
+
+
+def _policy(policy: Policy, unit: BillingUnit) -> Policy:
+    """The agreement may have its own charge date and its own first day, by the field mapping."""
+    rule, _, day = unit.root.charge_date.partition(":")
+    if rule:
+        policy = replace(policy, charge_date=rule, day=int(day) if day else policy.day)
+    if unit.root.collect_from is not None:
+        policy = replace(policy, collect_from=max(policy.collect_from, unit.root.collect_from))
+    return policy
+
+
+def _unapplied(round_: Round, in_books: Sequence[BooksInvoice], currency: str) -> Money | None:
+    amounts = [round_.unapplied[c] for c in {b.customer for b in in_books} if c in round_.unapplied]
+    return total(amounts, currency) if amounts else None
+
+
+def _previous(desk: Desk, charge: Charge) -> Money | None:
+    """What the last period before this one came to."""
+    with desk.store.read() as tx:
+        earlier = [c for c in charges.of_unit(tx, charge.unit) if c.period < charge.period and c.owed and c.number == 0]
+    return max(earlier, key=lambda c: c.period).owed if earlier else None
+
+
+def _reversed(charge: Charge) -> bool:
+    return charge.collected is not None and charge.collected.minor == 0 and charge.released_at is not None

@@ -1,0 +1,96 @@
+"""Which partner answers: every call to an adapter is noted, so that health can say since when one is down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, TypeVar
+
+import structlog
+
+from connector.errors import ConnectorError, OutcomeUnknown, RetryLater, Unauthorized
+from connector.ports import Adapter, Clock
+from connector.store import Store, freshness
+
+log = structlog.get_logger(__name__)
+A = TypeVar("A", bound=Adapter)
+
+
+@dataclass
+class _Beat:
+    success: datetime | None = None
+    failure: datetime | None = None
+    error: str = ""
+    down: bool = False
+
+
+class Pulse:
+    """Notes successes and failures per partner in memory; `flush` writes what changed to the store."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._beats: dict[str, _Beat] = {}
+        self._dirty: set[str] = set()
+
+    def succeeded(self, partner: str) -> None:
+        beat = self._beats.setdefault(partner, _Beat())
+        beat.success, self._dirty = self._clock.now(), self._dirty | {partner}
+        if beat.down:
+            beat.down = False
+            log.info("partner is back", partner=partner)
+
+    def failed(self, partner: str, error: ConnectorError) -> None:
+        beat = self._beats.setdefault(partner, _Beat())
+        beat.failure, beat.error, self._dirty = self._clock.now(), str(error), self._dirty | {partner}
+        if not beat.down:
+            beat.down = True
+            log.warning("partner is down", partner=partner, error=str(error))
+
+    def flush(self, store: Store) -> None:
+        with store.begin() as tx:
+            for partner in sorted(self._dirty):
+                beat = self._beats[partner]
+                if beat.down and beat.failure is not None:
+                    freshness.failed(tx, partner, now=beat.failure, error=beat.error)
+                elif beat.success is not None:
+                    freshness.succeeded(tx, partner, now=beat.success)
+        self._dirty = set()
+
+
+def watched(adapter: A, pulse: Pulse) -> A:
+    """The same adapter; each public call is noted. A refused record (Rejected) is an answer, so the partner is up."""
+    return _Watched(adapter, pulse)  # type: ignore[return-value]
+
+
+class _Watched:
+    def __init__(self, adapter: Adapter, pulse: Pulse) -> None:
+        self._adapter = adapter
+        self._pulse = pulse
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._adapter, name)
+        return self._noted(value) if callable(value) and name not in ("canonical", "close") else value
+
+    def _noted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(call)
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            result = self._note(lambda: call(*args, **kwargs))
+            return self._iterate(result) if isinstance(result, Iterator) else result
+
+        return noted
+
+    def _note(self, act: Callable[[], Any]) -> Any:
+        try:
+            result = act()
+        except (RetryLater, OutcomeUnknown, Unauthorized) as error:
+            self._pulse.failed(self._adapter.name, error)
+            raise
+        self._pulse.succeeded(self._adapter.name)
+        return result
+
+    def _iterate(self, items: Iterator[Any]) -> Iterator[Any]:
+        end = object()
+        while (item := self._note(lambda: next(items, end))) is not end:
+            yield item

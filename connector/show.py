@@ -1,0 +1,167 @@
+"""What the commands print: tables for a billing admin, plain data for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from connector.flows.mirror import Applied, Mirror
+from connector.flows.reconcile import Reconciliation
+from connector.model.agreement import Unusable
+from connector.model.money import Money
+from connector.model.subscription import Arm, Cancel, Change, Create, Subscription, Update
+
+
+def as_data(value: Any) -> Any:
+    """Plain data for --json: money as {amount, currency}, dates as ISO text."""
+    match value:
+        case Money():
+            return {"amount": str(value.major), "currency": value.currency}
+        case Decimal() | date() | datetime():
+            return str(value) if isinstance(value, Decimal) else value.isoformat()
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {name: as_data(getattr(value, name)) for name in value.__dataclass_fields__}
+        case Mapping():
+            return {str(key): as_data(item) for key, item in value.items()}
+        case str() | int() | float() | bool() | None:
+            return value
+        case _:
+            return [as_data(item) for item in value]
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(as_data(value), indent=2, ensure_ascii=False))
+
+
+def table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
+    result = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False, padding=(0, 2))
+    for column in columns:
+        wide = column in right
+        result.add_column(column, justify="right" if wide else "left", no_wrap=wide, overflow="fold")
+    return result
+
+
+def show_plan(console: Console, planned: Mirror, refused: Sequence[str]) -> None:
+    plan = planned.plan
+    if not plan.changes:
+        console.print(f"Nothing to change: {plan.live} subscriptions are as the PSA says.")
+    else:
+        rows = table(f"{len(plan.changes)} changes", "change", "payer: agreement", "now", "then", "what", right=("now", "then"))
+        for change in plan.changes:
+            rows.add_row(*_change_row(change, plan.names))
+        console.print(rows)
+    show_unusable(console, plan.unusable)
+    for sentence in refused:
+        console.print(Text(f"Not carried out: {sentence}", style="bold red"))
+
+
+def show_applied(console: Console, applied: Applied, names: Mapping[str, str]) -> None:
+    console.print(f"{len(applied.done)} changes carried out.")
+    for change, message in applied.failed:
+        console.print(Text(f"Failed: {names.get(_unit(change), _unit(change))}: {message}", style="red"))
+
+
+def show_unusable(console: Console, unusable: Sequence[Unusable]) -> None:
+    if not unusable:
+        return
+    console.print()
+    console.print(Text(f"{len(unusable)} agreements need attention (their subscriptions are left as they are):", style="bold yellow"))
+    for item in unusable:
+        console.print(f"  {item.reason}: {item.message}", markup=False, highlight=False)
+
+
+def _unit(change: Change) -> str:
+    return change.old.subscription.unit if isinstance(change, Update | Cancel) else change.new.unit
+
+
+def _change_row(change: Change, names: Mapping[str, str]) -> tuple[str, str, str, str, str]:
+    name = names.get(_unit(change), _unit(change))
+    match change:
+        case Create(new=new, first_draft=first):
+            return "create", name, "", str(new.amount), f"{len(new.items)} items, first draft {first.isoformat()}"
+        case Arm(new=new):
+            return "arm", name, "", str(new.amount), "drafts only, released one by one"
+        case Update(old=old, new=new):
+            return "update", name, str(old.subscription.amount), str(new.amount), "; ".join(differences(old.subscription, new))
+        case Cancel(old=old, on=on, reason=reason):
+            return "cancel", name, str(old.subscription.amount), "", f"no draft from {on.isoformat()}: {reason}"
+
+
+def differences(old: Subscription, new: Subscription) -> list[str]:
+    """In words, item by item."""
+    have = {item.key: item for item in old.items}
+    want = {item.key: item for item in new.items}
+    said = [f"+ {want[key].quantity} x {want[key].name} ({want[key].amount})" for key in want if key not in have]
+    said += [f"- {have[key].name} ({have[key].amount})" for key in have if key not in want]
+    for key in have.keys() & want.keys():
+        a, b = have[key], want[key]
+        if a.quantity != b.quantity:
+            said.append(f"{b.name}: quantity {a.quantity} -> {b.quantity}")
+        if a.unit_amount != b.unit_amount:
+            said.append(f"{b.name}: price {a.unit_amount} -> {b.unit_amount}")
+        if (a.name, a.product) != (b.name, b.product):
+            said.append(f"{a.name} is now called {b.name}")
+    if old.ends != new.ends:
+        said.append(f"ends {new.ends.isoformat()}" if new.ends else "goes on")
+    if old.automatic != new.automatic:
+        said.append("charges automatically" if new.automatic else "waits for a payment method")
+    if old.paused != new.paused:
+        said.append("back to drafts only" if new.paused else "released from drafts")
+    if old.description != new.description:
+        said.append("description")
+    return said or ["as the PSA says"]
+
+
+def show_reconciliation(console: Console, result: Reconciliation, *, rows: bool) -> None:
+    if rows:
+        listed = table(
+            f"Three-way check since {result.since.isoformat()}",
+            "payer: agreement",
+            "period",
+            "invoice",
+            "PSA",
+            "collected",
+            "in books",
+            "open",
+            "state",
+            right=("PSA", "collected", "in books", "open"),
+        )
+        for row in result.rows:
+            listed.add_row(
+                row.name,
+                str(row.period),
+                row.psa_number,
+                _amount(row.psa_total),
+                _amount(row.gateway_collected),
+                _amount(row.books_ours),
+                _amount(row.psa_open),
+                str(row.state or "no charge"),
+            )
+        console.print(listed)
+        console.print()
+    _show_drifts(console, result)
+
+
+def _show_drifts(console: Console, result: Reconciliation) -> None:
+    if result.ties:
+        console.print(Text(f"PSA, gateway and books agree to the cent in all {len(result.rows)} periods.", style="bold green"))
+        return
+    open_, waiting = [d for d in result.drifts if not d.waiting], [d for d in result.drifts if d.waiting]
+    console.print(Text(f"{len(open_)} mismatches, {len(waiting)} on their way, in {len(result.rows)} periods.", style="bold"))
+    for drift in (*open_, *waiting):
+        console.print(f"  {drift.kind}: {drift.name}, {drift.period}: {drift.message}", markup=False, highlight=False)
+        console.print(f"      {'goes away by itself' if drift.waiting else 'repair: ' + drift.repair}", markup=False, highlight=False)
+
+
+def _amount(money: Money | None) -> str:
+    return "" if money is None else str(money)
+
+
