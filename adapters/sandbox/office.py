@@ -249,9 +249,9 @@ class Office:
             actions["delete_invoice"](number=self._exported.pop(id))
         for invoice in list(self._records.invoices.rows.values()):
             if invoice["id"] not in self._exported and invoice["total"] > 0:
-                self._export_one(actions, invoice)
+                self.export_one(actions, invoice)
 
-    def _export_one(self, actions: dict[str, Callable[..., Any]], invoice: Row) -> None:
+    def export_one(self, actions: dict[str, Callable[..., Any]], invoice: Row) -> None:
         payer = self._records.companies.rows[invoice["billToCompany"]["id"]]
         if payer["name"] not in self._customers:
             actions["enter_customer"](name=payer["name"], email=payer.get("invoiceToEmailAddress", ""))
