@@ -49,14 +49,15 @@ class Sandbox:
                     return json_response(list(world.requests))
             case "POST", "advance":
                 return self._advance(request.json() or {})
+            case "POST", "seed":
+                return self._seed(request.json() or {})
             case "POST", "faults":
                 return self._add_faults(request.json() or {})
             case "DELETE", "faults":
                 world.faults.clear()
                 return json_response({})
             case "POST", _ if action in world_actions(world):
-                with world.lock:
-                    return json_response(world_actions(world)[action](**(request.json() or {})))
+                return self._act(action, request.json() or {})
         return json_response({"error": f"no such control: {method} /_sandbox/{action}"}, status=404)
 
     def _advance(self, body: dict[str, Any]) -> Response:
@@ -66,6 +67,24 @@ class Sandbox:
         else:
             self.world.advance_days(float(body.get("days", 0)) + float(body.get("hours", 0)) / 24)
         return json_response({"now": self.world.now.isoformat()})
+
+    def _seed(self, body: dict[str, Any]) -> Response:
+        """A new world in place of the old one; `seed`, `agreements` and `lines` as `build_world` takes them."""
+        from adapters.sandbox.seed import build_world  # only here: a test's own world needs no seed
+
+        try:
+            chosen = {name: int(body[name]) for name in ("seed", "agreements", "lines") if name in body}
+        except (TypeError, ValueError):
+            return json_response({"error": "seed, agreements and lines are whole numbers"}, status=400)
+        self.world = build_world(**chosen)
+        return json_response({"now": self.world.now.isoformat(), **chosen})
+
+    def _act(self, action: str, body: dict[str, Any]) -> Response:
+        with self.world.lock:
+            try:
+                return json_response(world_actions(self.world)[action](**body))
+            except (KeyError, TypeError, ValueError) as error:
+                return json_response({"error": f"{action}: {error}"}, status=400)
 
     def _add_faults(self, body: dict[str, Any]) -> Response:
         try:
