@@ -31,7 +31,7 @@ from connector.model.plan import Limits, refusals
 from connector.model.release import Policy
 from connector.ports import AdapterSpec, Clock, Context
 from connector.pulse import Pulse, watched
-from connector.store import Store, freshness, leases
+from connector.store import Store, freshness, leases, settings
 from connector.store.budget import StoredBudget
 from connector.store.tokens import StoredTokens
 
@@ -156,11 +156,19 @@ def sync_once(agent: Agent) -> dict[str, Any]:
 def _mirror(agent: Agent) -> dict[str, Any]:
     planned = mirror.plan(agent.desk)
     refused = refusals(planned.plan, agent.desk.settings.limits)
+    _note_attention(agent, _unusable(planned), list(refused))
     if refused:
         mirror.remember_units(agent.desk, planned)
         return {"refused": list(refused), "changes": len(planned.plan.changes), "unusable": _unusable(planned)}
     applied = mirror.apply(agent.desk, planned)
     return {"done": len(applied.done), "failed": [message for _, message in applied.failed], "unusable": _unusable(planned)}
+
+
+def _note_attention(agent: Agent, unusable: list[str], refused: list[str]) -> None:
+    with agent.store.begin() as tx:
+        for name, said in (("needs_attention", unusable), ("refused", refused)):
+            if (settings.get(tx, name) or []) != said:
+                settings.set(tx, name, said, now=agent.desk.now())
 
 
 def _unusable(planned: mirror.Mirror) -> list[str]:

@@ -18,6 +18,8 @@ from connector.flows.reconcile import Reconciliation
 from connector.model.agreement import Unusable
 from connector.model.money import Money
 from connector.model.subscription import Arm, Cancel, Change, Create, Subscription, Update
+from connector.overview import Overview
+from connector.store.payers import PayerRow
 
 
 def as_data(value: Any) -> Any:
@@ -42,7 +44,9 @@ def print_json(value: Any) -> None:
 
 
 def table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
-    result = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False, padding=(0, 2))
+    result = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False, padding=(0, 2)
+    )
     for column in columns:
         wide = column in right
         result.add_column(column, justify="right" if wide else "left", no_wrap=wide, overflow="fold")
@@ -73,7 +77,9 @@ def show_unusable(console: Console, unusable: Sequence[Unusable]) -> None:
     if not unusable:
         return
     console.print()
-    console.print(Text(f"{len(unusable)} agreements need attention (their subscriptions are left as they are):", style="bold yellow"))
+    console.print(
+        Text(f"{len(unusable)} agreements need attention (their subscriptions are left as they are):", style="bold yellow")
+    )
     for item in unusable:
         console.print(f"  {item.reason}: {item.message}", markup=False, highlight=False)
 
@@ -158,10 +164,96 @@ def _show_drifts(console: Console, result: Reconciliation) -> None:
     console.print(Text(f"{len(open_)} mismatches, {len(waiting)} on their way, in {len(result.rows)} periods.", style="bold"))
     for drift in (*open_, *waiting):
         console.print(f"  {drift.kind}: {drift.name}, {drift.period}: {drift.message}", markup=False, highlight=False)
-        console.print(f"      {'goes away by itself' if drift.waiting else 'repair: ' + drift.repair}", markup=False, highlight=False)
+        console.print(
+            f"      {'goes away by itself' if drift.waiting else 'repair: ' + drift.repair}", markup=False, highlight=False
+        )
 
 
 def _amount(money: Money | None) -> str:
     return "" if money is None else str(money)
 
 
+def show_overview(console: Console, facts: Overview) -> None:
+    console.print(Text(f"As of {facts.now:%Y-%m-%d %H:%M} UTC", style="bold"))
+    for notice in (*facts.notices, *facts.needs_attention):
+        console.print(Text(f"! {notice}", style="yellow"))
+    _show_connections(console, facts)
+    states = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in sorted(facts.units.items()))
+    console.print(f"\nBilling units: {states or 'none yet'}")
+    if facts.awaiting:
+        console.print(f"Waiting for a payment method: {', '.join(facts.awaiting)}  (links: connector enrol)")
+    console.print(f"Collected this month: {facts.collected_this_month}")
+    _show_planned(console, facts)
+    _show_on_their_way(console, facts)
+
+
+def _show_connections(console: Console, facts: Overview) -> None:
+    rows = table("Connections and flows", "name", "last success", "problem")
+    for beat in facts.connections:
+        down = beat.last_failure is not None and (beat.last_success is None or beat.last_failure > beat.last_success)
+        seen = f"{beat.last_success:%Y-%m-%d %H:%M}" if beat.last_success else "never"
+        rows.add_row(beat.name, seen, Text(beat.error if down else "", style="red"))
+    console.print(rows)
+
+
+def _show_planned(console: Console, facts: Overview) -> None:
+    if not facts.planned:
+        console.print("\nNo planned charges.")
+        return
+    console.print()
+    rows = table("Planned charges", "payer: agreement", "period", "amount", "on", "state", "why", right=("amount",))
+    for charge in facts.planned:
+        why = "; ".join(f"{hold.name}: {hold.message} -> {hold.way_on}" for hold in charge.holds)
+        on = charge.on.isoformat() if charge.on else ""
+        rows.add_row(charge.name, charge.period, str(charge.amount), on, charge.state, Text(why))
+    console.print(rows)
+
+
+def _show_on_their_way(console: Console, facts: Overview) -> None:
+    if not facts.on_their_way:
+        return
+    console.print()
+    rows = table("Payments on their way", "payer: agreement", "amount", "to", "state", "note", right=("amount",))
+    for item in facts.on_their_way:
+        state = "needs attention" if item.state == "parked" else item.state
+        rows.add_row(item.name, str(item.amount), item.target, state, Text(item.note))
+    console.print(rows)
+
+
+def show_sync(console: Console, report: Mapping[str, Any]) -> None:
+    for name, part in report.items():
+        data = as_data(part)
+        if isinstance(data, dict) and data.get("error"):
+            console.print(Text(f"{name}: {data['error']}", style="red"))
+        elif isinstance(part, Reconciliation):
+            _show_drifts(console, part)
+        else:
+            said = ", ".join(f"{key} {_count(value)}" for key, value in data.items() if value)
+            console.print(f"{name}: {said or 'nothing to do'}", markup=False)
+
+
+def _count(value: Any) -> str:
+    if isinstance(value, list | dict) and len(value) > 3:
+        return str(len(value))
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def show_payers(console: Console, rows: Sequence[PayerRow]) -> None:
+    if not rows:
+        console.print(
+            "Nobody is opted in yet. Opt a payer in through the field mapping (mappings/README.md), then: connector sync --once"
+        )
+        return
+    listed = table(f"{len(rows)} payers", "payer", "id", "payment method", "link", "valid until")
+    for row in rows:
+        method = f"{row.method.replace('_', ' ')} ending {row.method_last4}" if row.method else "none yet"
+        until = f"{row.link_expires:%Y-%m-%d %H:%M} UTC" if row.link_expires else ""
+        listed.add_row(row.name, row.key, method, Text(row.link), until)
+    console.print(listed)
+
+
+def show_link(console: Console, row: PayerRow, link: str) -> None:
+    what = "change the payment method" if row.method else "authorise a payment method"
+    until = f" (works until {row.link_expires:%Y-%m-%d %H:%M} UTC)" if row.link_expires and not row.method else ""
+    console.print(f"{row.name} can {what} here{until}:")
+    print(link)

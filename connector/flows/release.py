@@ -19,7 +19,7 @@ from connector.model.charge import Charge, ChargeState
 from connector.model.invoice import GatewayInvoice, GatewayInvoiceState, PsaInvoice
 from connector.model.money import Money
 from connector.model.release import Decision, Held, NotYetDue, Release, WriteOff, adjustments, decide
-from connector.store import audit, charges, freshness, holds
+from connector.store import audit, charges, freshness, holds, settings
 
 
 @dataclass(kw_only=True, slots=True)
@@ -46,6 +46,7 @@ def release(desk: Desk, *, full: bool = True) -> Released:
         concerned |= {unit.key for unit in alive if unit.collect}
     bills = read_bills(desk, [u for u in alive if u.key in concerned], since=_since(desk, drafts, open_charges))
     if full:
+        _note_due_without_invoice(desk, bills)
         drafts += missing_drafts(desk, units, bills, drafts)
     _tidy(desk, drafts)
     pairs, unknown = charges_of(desk, units, drafts)
@@ -60,6 +61,15 @@ def release(desk: Desk, *, full: bool = True) -> Released:
     with desk.store.begin() as tx:
         freshness.succeeded(tx, "release", now=desk.now())
     return report
+
+
+def _note_due_without_invoice(desk: Desk, bills: Mapping[str, UnitBills]) -> None:
+    """For `status`: on the day before, how many units will have a draft and no bill."""
+    tomorrow = desk.today() + timedelta(days=1)
+    said = {"day": tomorrow.isoformat(), "units": len(due_without_invoice(bills, tomorrow))}
+    with desk.store.begin() as tx:
+        if settings.get(tx, "due_without_invoice") != said:
+            settings.set(tx, "due_without_invoice", said, now=desk.now())
 
 
 def due_without_invoice(bills: Mapping[str, UnitBills], day: date) -> list[BillingUnit]:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from datetime import date
+
+from connector.model.bills import match_bills, period_of_draft
+from connector.model.invoice import PsaInvoice, PsaInvoiceKind
+from connector.model.period import Cycle, Period, Timing
+from tests.unit.nouns import agreement, bill, unit
+
+DECEMBER = Period(date(2025, 12, 1), date(2026, 1, 1))
+JANUARY = Period(date(2026, 1, 1), date(2026, 2, 1))
+FEBRUARY = Period(date(2026, 2, 1), date(2026, 3, 1))
+
+
+def periods(*invoices: PsaInvoice, **changes: object) -> dict[str, Period]:
+    matched = match_bills(unit(agreement(**changes)), invoices, early_days=25)
+    return {invoice.id: period for period, bills in matched.by_period.items() for invoice in bills}
+
+
+def test_an_invoice_dated_on_the_bill_date_is_that_periods_bill() -> None:
+    assert periods(bill("1", dated=date(2026, 1, 1))) == {"1": JANUARY}
+
+
+def test_an_invoice_raised_twenty_days_ahead_belongs_to_the_coming_period() -> None:
+    invoices = bill("1", dated=date(2025, 12, 1)), bill("2", dated=date(2025, 12, 12))
+
+    assert periods(*invoices) == {"1": DECEMBER, "2": JANUARY}
+
+
+def test_an_invoice_raised_late_belongs_to_the_period_that_has_none() -> None:
+    invoices = bill("1", dated=date(2025, 12, 1)), bill("2", dated=date(2026, 1, 5))
+
+    assert periods(*invoices) == {"1": DECEMBER, "2": JANUARY}
+
+
+def test_an_invoice_that_could_be_two_periods_bill_is_left_to_a_person() -> None:
+    matched = match_bills(unit(), [bill("1", dated=date(2025, 12, 20))], early_days=25)
+
+    assert not matched.by_period
+    assert [invoice.id for invoice in matched.unsure] == ["1"]
+
+
+def test_an_early_first_invoice_is_the_first_periods() -> None:
+    new = {"starts": date(2026, 1, 1), "anchor": date(2026, 1, 1)}
+
+    assert periods(bill("1", dated=date(2025, 12, 20)), **new) == {"1": JANUARY}
+
+
+def test_credit_memos_and_other_invoices_are_never_the_periods_bill() -> None:
+    memo = bill("1", kind=PsaInvoiceKind.CREDIT_MEMO, dated=date(2026, 1, 1))
+    project = bill("2", kind=PsaInvoiceKind.OTHER, dated=date(2026, 1, 1))
+
+    assert periods(memo, project, bill("3", dated=date(2026, 1, 1), voided=True)) == {}
+
+
+def test_two_invoices_of_one_period_are_both_shown() -> None:
+    matched = match_bills(unit(), [bill("1", dated=date(2026, 1, 1)), bill("2", dated=date(2026, 1, 2))], early_days=25)
+
+    assert len(matched.of(JANUARY)) == 2
+
+
+def test_arrears_are_billed_after_the_period() -> None:
+    assert periods(bill("1", dated=date(2026, 2, 1)), timing=Timing.ARREARS) == {"1": JANUARY}
+
+
+def test_what_was_decided_before_stays_decided() -> None:
+    matched = match_bills(unit(), [bill("1", dated=date(2026, 2, 3))], early_days=25, bound={"1": JANUARY})
+
+    assert matched.of(JANUARY)[0].id == "1"
+
+
+def test_a_draft_stands_for_the_period_of_its_bill_date() -> None:
+    assert period_of_draft(unit(), date(2026, 2, 1)) == FEBRUARY
+    assert period_of_draft(unit(agreement(timing=Timing.ARREARS)), date(2026, 2, 1)) == JANUARY
+
+
+def test_a_draft_some_days_off_a_short_month_is_still_that_periods() -> None:
+    month_end = unit(agreement(anchor=date(2025, 1, 31)))
+    period = period_of_draft(month_end, date(2026, 2, 28))
+
+    assert period == period_of_draft(month_end, date(2026, 3, 2))
+    assert period is not None
+    assert period.start == date(2026, 2, 28)
+
+
+def test_a_draft_in_mid_period_stands_for_none() -> None:
+    assert period_of_draft(unit(), date(2026, 2, 14)) is None
+    assert period_of_draft(unit(agreement(cycle=Cycle.QUARTERLY)), date(2026, 2, 1)) is None
