@@ -9,7 +9,7 @@ from adapters.stripe import forms, translate, wire
 from adapters.stripe.account import Account
 from adapters.stripe.client import PAGE_SIZE, Body
 from adapters.stripe.translate import OWNER
-from connector.errors import Rejected
+from connector.errors import ConfigError, Rejected
 from connector.model.agreement import Payer
 from connector.model.invoice import Customer
 from connector.ports import WriteKey
@@ -110,6 +110,8 @@ class Customers:
         return next((page for page in pages if page.url and page.expires_at > latest_end), None)
 
     def _new_page(self, customer: str, return_url: str) -> wire.CheckoutSession:
+        if not return_url:
+            raise ConfigError("settings.return_url of the Stripe adapter is not set: an enrolment page must lead somewhere")
         form = forms.setup_page(customer, return_url=return_url, methods=self._methods(), instance=self._account.instance)
         what = f"make an enrolment page for customer {customer}"
         return wire.CheckoutSession.model_validate(_plain(self._api.write(what, self._api.v1.checkout.sessions.create, form)))
