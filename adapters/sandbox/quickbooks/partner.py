@@ -300,7 +300,7 @@ class QuickBooks:
         if kind == "Account" and record["Classification"] == "Asset":
             balance = self.company.account_balance(record["Id"])
             return record | {"CurrentBalance": balance, "CurrentBalanceWithSubAccounts": balance}
-        return record
+        return dict(record)
 
     def _json(self, content: object) -> Response:
         return _response(json.dumps(content, default=plain).encode())

@@ -137,7 +137,10 @@ class _Parser:
             raise query_error(f"unexpected operator '{operator}' after {field}")
         if shape.searchable[field] is Value.ID and operator != "=":
             raise query_error("property Id can be compared with = and IN only")
-        return Condition(field=field, operator=operator, values=(self._value(),))
+        value = self._value()
+        if operator != "LIKE":
+            _wanted(shape.searchable[field], value)
+        return Condition(field=field, operator=operator, values=(value,))
 
     def _field(self, shape: Shape) -> str:
         name = self._word()
