@@ -1,0 +1,155 @@
+"""What people do: customers on Stripe's pages and at their bank, the account's owner in the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from adapters.sandbox.stripe import catalog, customers, reversals, subscriptions
+from adapters.sandbox.stripe.account import Account, Body
+from adapters.sandbox.stripe.errors import StripeError
+from adapters.sandbox.stripe.params import decode
+from adapters.sandbox.stripe.payments import BEHAVIOURS
+from adapters.sandbox.stripe.routes import CHANGED_SUBSCRIPTION
+
+METHODS = ("card", "us_bank_account")
+
+
+class Actions:
+    """Each raises ValueError with a sentence when it cannot be done."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def table(self) -> dict[str, Callable[..., Any]]:
+        names = [name for name in dir(type(self)) if not name.startswith("_") and name != "table"]
+        return {name: getattr(self, name) for name in names}
+
+    def complete_checkout(self, session: str, method: str = "card", behaviour: str = "ok") -> Body:
+        """The payer authorises a method. It is attached to the customer; nothing makes it a default."""
+        body = self._get("checkout.session", session)
+        if body["status"] != "open":
+            raise ValueError(f"checkout session {session} is {body['status']}")
+        if method not in body["payment_method_types"]:
+            raise ValueError(f"checkout session {session} takes {', '.join(body['payment_method_types'])}")
+        attached, mandate = self._authorise(self._get("customer", body["customer"]), method, behaviour)
+        intent = self._account.get("setup_intent", body["setup_intent"])
+        intent.update(status="succeeded", payment_method=attached["id"], mandate=mandate)
+        self._account.save(intent, "setup_intent.succeeded")
+        body.update(status="complete", url=None)
+        self._account.save(body, "checkout.session.completed")
+        return attached
+
+    def portal_change_method(self, customer: str, method: str = "card", behaviour: str = "ok") -> Body:
+        """The payer changes the method in the customer portal, which makes it the default."""
+        body = self._get("customer", customer)
+        attached, _ = self._authorise(body, method, behaviour)
+        settings = body["invoice_settings"]
+        body["invoice_settings"] = {**settings, "default_payment_method": attached["id"]}
+        self._account.save(body, "customer.updated", invoice_settings=settings)
+        return attached
+
+    def detach_method(self, method: str) -> Body:
+        """The payer removes a method in the portal."""
+        self._get("payment_method", method)
+        return _refusing(lambda: customers.detach(self._account, method))
+
+    def set_behaviour(self, method: str, behaviour: str) -> None:
+        """The bank answers differently from now on, e.g. because the account is filled again."""
+        self._get("payment_method", method)
+        self._account.behaviour[method] = _known(behaviour)
+
+    def refund(self, payment_intent: str, amount: int | None = None) -> Body:
+        """The owner refunds in the dashboard; everything that is left without an amount (minor units)."""
+        asked = {"payment_intent": payment_intent, "reason": "requested_by_customer"}
+        if amount is not None:
+            asked["amount"] = amount  # type: ignore[assignment]
+        return _refusing(lambda: reversals.create_refund(self._account, asked))
+
+    def fail_refund(self, refund: str) -> Body:
+        """The customer's bank sends a refund back."""
+        return reversals.fail_refund(self._account, self._get("refund", refund))
+
+    def dispute(self, payment_intent: str, reason: str = "fraudulent") -> Body:
+        """The cardholder disputes."""
+        return reversals.open_dispute(self._account, self._charge(payment_intent), reason)
+
+    def close_dispute(self, dispute: str, won: bool) -> Body:
+        return reversals.close_dispute(self._account, self._get("dispute", dispute), won=won)
+
+    def ach_return(self, payment_intent: str) -> Body:
+        """The bank returns a debit that had succeeded: a dispute that is lost at once."""
+        self._charge(payment_intent)
+        return reversals.return_debit(self._account, payment_intent)
+
+    def edit_subscription(self, id: str, **changes: Any) -> Body:
+        """The owner changes a subscription in the dashboard, with the parameters of an update."""
+        asked = CHANGED_SUBSCRIPTION.read(decode(urlencode(_flat(changes))))
+        return _refusing(lambda: subscriptions.update(self._account, id, asked))
+
+    def cancel_subscription(self, id: str) -> Body:
+        """The owner cancels at once in the dashboard."""
+        return _refusing(lambda: subscriptions.cancel(self._account, id, {}))
+
+    def create_foreign_objects(self) -> dict[str, str]:
+        """A web shop on the same account: its customer, subscription, invoice and payment carry no marker of ours."""
+        account = self._account
+        number = account.count("web shop")
+        customer = customers.create(account, {"name": f"Web shop buyer {number}", "email": f"buyer{number}@shop.example"})
+        method = self.portal_change_method(customer["id"], "card", "ok")
+        product = catalog.create_product(account, {"name": "Web shop membership"})
+        price = {"currency": "usd", "product": product["id"], "unit_amount": 1900, "recurring": {"interval": "month"}}
+        items = [{"price_data": price, "quantity": 1}]
+        subscription = subscriptions.create(account, {"customer": customer["id"], "items": items})
+        invoice = account.get("invoice", subscription["latest_invoice"])
+        payment = account.table("invoice_payment").where(invoice=invoice["id"])[0]
+        return {
+            "customer": customer["id"],
+            "payment_method": method["id"],
+            "subscription": subscription["id"],
+            "invoice": invoice["id"],
+            "payment_intent": payment["payment"]["payment_intent"],
+        }
+
+    def _authorise(self, customer: Body, method: str, behaviour: str) -> tuple[Body, str | None]:
+        if method not in METHODS:
+            raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
+        return customers.authorise(self._account, customer, type=method, behaviour=_known(behaviour))
+
+    def _charge(self, payment_intent: str) -> Body:
+        intent = self._get("payment_intent", payment_intent)
+        if intent["latest_charge"] is None:
+            raise ValueError(f"{payment_intent} was never charged")
+        return self._account.get("charge", intent["latest_charge"])
+
+    def _get(self, kind: str, id: str) -> Body:
+        body = self._account.find(kind, id)
+        if body is None:
+            raise ValueError(f"there is no {kind} {id}")
+        return body
+
+
+def _known(behaviour: str) -> str:
+    if behaviour not in BEHAVIOURS:
+        raise ValueError(f"unknown behaviour {behaviour!r}; known: {', '.join(BEHAVIOURS)}")
+    return behaviour
+
+
+def _refusing(do: Callable[[], Body]) -> Body:
+    try:
+        return do()
+    except StripeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _flat(value: Any, at: str = "") -> list[tuple[str, str]]:
+    """Nested parameters as the bracketed form has them."""
+    if isinstance(value, dict):
+        pairs = [_flat(item, f"{at}[{key}]" if at else str(key)) for key, item in value.items()]
+    elif isinstance(value, list):
+        pairs = [_flat(item, f"{at}[{position}]") for position, item in enumerate(value)]
+    else:
+        text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        return [(at, text)]
+    return [pair for inner in pairs for pair in inner]
