@@ -72,6 +72,8 @@ class World:
                 self._log(partner, request, instead.status if instead else 0, fault.kind)
                 if instead is None:
                     raise LostReply(fault.kind)
+                if hasattr(target, "answered"):  # some partners keep what they answered, and repeat it
+                    target.answered(request, instead)
                 return instead
             self._log(partner, request, response.status, "")
             return response
