@@ -32,12 +32,18 @@ from connector.model.release import Policy
 from connector.ports import AdapterSpec, Clock, Context
 from connector.pulse import Pulse, watched
 from connector.store import Store, freshness, leases, settings
-from connector.store.budget import StoredBudget
+from connector.store.budget import Rate, StoredBudget
 from connector.store.tokens import StoredTokens
 
 LEASE = "agent"
 LEASE_TTL_S = 45.0
 HEARTBEAT_S = 10.0
+# Below each partner's documented limit, with room for the customer's other tools (psa.md 2A.5, payments.md 1.7 and 2.4).
+RATES = {
+    "connectwise": Rate(per_s=10, burst=100),
+    "stripe": Rate(per_s=20, burst=20),
+    "quickbooks": Rate(per_s=6, burst=8),
+}
 log = structlog.get_logger(__name__)
 
 
@@ -278,7 +284,7 @@ def _clock(config: Config) -> Clock:
 
 def _desk(config: Config, store: Store, clock: Clock, pulse: Pulse, step: Callable[[str, int, int], None]) -> Desk:
     tokens = StoredTokens(store, config.secrets.key.get(), clock=clock)
-    budget = StoredBudget(store)
+    budget = StoredBudget(store, RATES, clock=SystemClock())
 
     def build(part: Any) -> Any:
         spec = find_adapter(part.adapter)

@@ -14,7 +14,7 @@ from connector.flows import deliver_books, deliver_psa
 from connector.flows.desk import Desk
 from connector.flows.outcome import Done, Later, Outcome
 from connector.store import audit, freshness, ledger, outbox
-from connector.store.outbox import Delivery
+from connector.store.outbox import Delivery, StaleLease
 
 LEASE_S = 300
 BATCH = 25
@@ -44,7 +44,10 @@ def deliver(desk: Desk) -> Delivered:
             break
         for number, delivery in enumerate(batch, start=1):
             desk.settings.progress("deliveries", number, len(batch))
-            _note(desk, delivery, _attempt(desk, delivery), report)
+            try:
+                _note(desk, delivery, _attempt(desk, delivery), report)
+            except StaleLease as error:
+                log.info("delivery was taken over", delivery=delivery.id, error=str(error))
     with desk.store.begin() as tx:
         freshness.succeeded(tx, "deliver", now=desk.now())
     return report

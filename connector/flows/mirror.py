@@ -112,8 +112,8 @@ def _vanished(desk: Desk, alive: tuple[BillingUnit, ...], live: tuple[LiveSubscr
 
 
 def _ended_by_us(link: Link, today: date) -> bool:
-    ends = link.detail.get("ends")
-    return bool(ends) and date.fromisoformat(ends) <= today
+    ends = str(link.detail.get("ends") or "")
+    return ends != "" and date.fromisoformat(ends) <= today
 
 
 def _gone_problem(unit: BillingUnit) -> Unusable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 
 from connector.errors import Rejected
 from connector.flows import agreements, collect, holding
@@ -54,7 +55,7 @@ def release(desk: Desk, *, full: bool = True) -> Released:
     round_ = gather(desk, units, bills, pairs)
     for number, (charge, draft) in enumerate(pairs, start=1):
         desk.settings.progress("drafts", number, len(pairs))
-        refused = holding.guarded(desk, charge, lambda c=charge, d=draft: _one_draft(desk, round_, c, d, report))
+        refused = holding.guarded(desk, charge, partial(_one_draft, desk, round_, charge, draft, report))
         report.failed.extend([refused] if refused else [])
     report.watched, refusals = watch_all(desk, round_)
     report.failed.extend(refusals)

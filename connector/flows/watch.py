@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from connector.flows import collect, holding
 from connector.flows.desk import Desk
 from connector.flows.round import Round, bills_of
@@ -26,7 +28,7 @@ def watch_all(desk: Desk, round_: Round) -> tuple[dict[str, str], list[str]]:
     failed: list[str] = []
     for charge in watched:
         invoice = still_open.get(charge.gateway_invoice)
-        failed.append(holding.guarded(desk, charge, lambda c=charge, i=invoice: _one(desk, round_, c, i, done)))
+        failed.append(holding.guarded(desk, charge, partial(_one, desk, round_, charge, invoice, done)))
     return done, [message for message in failed if message]
 
 
