@@ -1,0 +1,63 @@
+"""The store: transactions on one database whose schema is exactly the one that this version knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from connector.store import engine, migrate
+from connector.store.sql import WRITES
+
+
+class Store:
+    """`url`: sqlite:///FILE or postgresql://... Opens no connection yet. `upgrade` before the first transaction.
+
+    Everything raises RetryLater when the database is busy or away, and ConfigError when it is damaged, of another
+    version or not ours; then nothing was written. A commit that met silence raises RetryLater too: whoever tries again
+    reads first, as every flow does.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = engine.parse(url)
+        self._engine = engine.connect(self._url)
+        self._writer = self._engine.execution_options(**{WRITES: True})
+        self._reader = self._engine
+        if self._url.drivername != "sqlite":
+            self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version's; several processes may call it at once."""
+        with engine.explained(self._url):
+            self._make_private()
+            with self._reader.connect() as connection:
+                migrate.refuse_unusable(connection, engine.shown(self._url))
+            migrate.upgrade(self._writer, engine.shown(self._url))
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A write transaction: committed at the end, rolled back on any exception. Keep it short; never call a partner in it."""
+        with engine.explained(self._url), self._writer.begin() as tx:
+            migrate.require_head(tx, engine.shown(self._url))
+            yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view of everything; it cannot write."""
+        with engine.explained(self._url), self._reader.begin() as tx:
+            migrate.require_head(tx, engine.shown(self._url))
+            yield tx
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _make_private(self) -> None:
+        """A new SQLite file is its owner's alone; its journal files take over the rights."""
+        if self._url.drivername == "sqlite" and self._url.database and not Path(self._url.database).exists():
+            try:
+                os.close(os.open(self._url.database, os.O_CREAT | os.O_RDWR, 0o600))
+            except OSError:
+                return  # the connection that follows says what is wrong

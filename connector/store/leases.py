@@ -1,0 +1,52 @@
+"""Leases: one holder at a time, with a fencing number that grows with every holder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Update, select, update
+
+from connector.store.schema import lease as table
+from connector.store.sql import for_update, insert_new
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """Held until `expires`; after that by whoever asks first. A higher `fence` is the later holder."""
+
+    name: str
+    holder: str
+    fence: int
+    expires: datetime
+
+
+def acquire(tx: Connection, name: str, holder: str, *, now: datetime, ttl_s: float) -> int | None:
+    """The fencing number; None when another one holds it. The same holder, started again, gets it with a new number."""
+    insert_new(tx, table, {"name": name, "holder": "", "fence": 0, "expires": now})
+    row = tx.execute(for_update(tx, select(table).where(table.c.name == name))).one()
+    if row.holder not in ("", holder) and row.expires > now:
+        return None
+    values = {"holder": holder, "fence": row.fence + 1, "expires": now + timedelta(seconds=ttl_s)}
+    tx.execute(update(table).where(table.c.name == name).values(**values))
+    return int(row.fence) + 1
+
+
+def renew(tx: Connection, name: str, holder: str, fence: int, *, now: datetime, ttl_s: float) -> bool:
+    """False when another one took it: stop at once. In the transaction of a write it is the proof that we still hold it."""
+    return tx.execute(_mine(name, holder, fence).values(expires=now + timedelta(seconds=ttl_s))).rowcount == 1
+
+
+def release(tx: Connection, name: str, holder: str, fence: int, *, now: datetime) -> bool:
+    """False when it was no longer ours. The fencing number stays, so that the next one is higher."""
+    return tx.execute(_mine(name, holder, fence).values(holder="", expires=now)).rowcount == 1
+
+
+def holder(tx: Connection, name: str) -> Lease | None:
+    """Who has it, or had it last without giving it back (see `expires`)."""
+    row = tx.execute(select(table).where(table.c.name == name, table.c.holder != "")).mappings().one_or_none()
+    return None if row is None else Lease(**row)
+
+
+def _mine(name: str, holder: str, fence: int) -> Update:
+    return update(table).where(table.c.name == name, table.c.holder == holder, table.c.fence == fence)

@@ -1,0 +1,106 @@
+"""Send at most once, wherever we crash in between: intent before the call, look-up before the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
+from connector.ports import WriteKey
+from connector.store import links
+from connector.store.database import Store
+from connector.store.links import Link, LinkState
+
+
+def write_once(
+    store: Store,
+    *,
+    kind: str,
+    source: str,
+    target_system: str,
+    now: Callable[[], datetime],
+    find: Callable[[WriteKey], str | None],
+    send: Callable[[WriteKey], str],
+    find_lag: timedelta,
+    generation: int = 1,
+    fingerprint: str = "",
+) -> Link:
+    """Send at most once per (kind, source, target_system, generation), wherever we crash in between.
+
+    `find_lag`: how long what was sent may stay invisible to `find`; it counts from the latest send. RetryLater when that
+    time is not over; Rejected and the other errors of `send` that mean "nothing was made" pass through.
+    """
+    writer = _Writer(store=store, now=now, find=find, send=send, find_lag=find_lag, fingerprint=fingerprint)
+    with store.begin() as tx:
+        link = links.intend(tx, kind, source, target_system, now=now(), generation=generation)
+    _refuse_other_generation(link, generation)
+    if link.state is LinkState.LINKED:
+        return link
+    if link.sent_at is not None:
+        found = writer.look_up(link)
+        if found is not None:
+            return found
+        writer.wait_out_the_lag(link)
+    return writer.send_again(link)
+
+
+def write_key(link: Link) -> WriteKey:
+    return WriteKey(value=f"{link.kind}:{link.source}:g{link.generation}", since=link.intended_at, attempt=max(link.attempt, 1))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Writer:
+    store: Store
+    now: Callable[[], datetime]
+    find: Callable[[WriteKey], str | None]
+    send: Callable[[WriteKey], str]
+    find_lag: timedelta
+    fingerprint: str
+
+    def send_again(self, link: Link) -> Link:
+        with self.store.begin() as tx:
+            link = links.sending(tx, link, now=self.now(), attempt=link.attempt + 1)
+        try:
+            target = self.send(write_key(link))
+        except OutcomeUnknown as unknown:
+            return self._look_up_or_later(link, unknown)
+        except ConnectorError:
+            # Every other error of ours means that nothing was made. Anything else may be a crash after the effect.
+            with self.store.begin() as tx:
+                links.unsent(tx, link, now=self.now())
+            raise
+        return self._linked(link, target)
+
+    def look_up(self, link: Link) -> Link | None:
+        target = self.find(write_key(link))
+        return self._linked(link, target) if target else None
+
+    def wait_out_the_lag(self, link: Link) -> None:
+        assert link.sent_at is not None  # noqa: S101 - only asked of what was sent
+        remaining = link.sent_at + self.find_lag - self.now()
+        if remaining > timedelta():
+            raise RetryLater(_waiting(link), after_s=remaining.total_seconds())
+
+    def _look_up_or_later(self, link: Link, unknown: OutcomeUnknown) -> Link:
+        found = self.look_up(link)
+        if found is not None:
+            return found
+        raise RetryLater(f"{_waiting(link)} ({unknown})", after_s=self.find_lag.total_seconds()) from unknown
+
+    def _linked(self, link: Link, target: str) -> Link:
+        with self.store.begin() as tx:
+            return links.linked(tx, link, target=target, fingerprint=self.fingerprint, now=self.now())
+
+
+def _waiting(link: Link) -> str:
+    return f"{link.kind} of {link.source}: it is not known yet whether {link.target_system} made it; it is looked up again"
+
+
+def _refuse_other_generation(link: Link, generation: int) -> None:
+    if link.generation != generation:
+        raise Rejected(
+            f"{link.kind} of {link.source}: generation {link.generation} is {link.state} in {link.target_system},"
+            f" generation {generation} cannot be made beside it",
+            code="other_generation",
+        )
