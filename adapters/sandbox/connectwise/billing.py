@@ -138,30 +138,33 @@ class Billing:
             if addition["billCustomer"] != "Billable":
                 continue
             begins, ends = addition.get("effectiveDate", "")[:10], addition.get("cancelledDate", "9999")[:10]
-            if begins and ends != "9999" and self._once(agreement, addition):
-                key = ("once", addition["id"], 0)
-                if begins <= last and key not in self._charged:
+            only = self._only_period(agreement, addition)
+            if only is not None:
+                key = ("line", addition["id"], only)
+                if begins <= last and key not in self._charged and only >= self._tracked_from(agreement):
                     yield _line(addition, addition["extPrice"], key)
             elif begins <= start <= ends:
                 yield _line(addition, addition["extPrice"], ("line", addition["id"], number))
 
-    def _once(self, agreement: Row, addition: Row) -> bool:
-        """Its dates lie inside one period."""
+    def _only_period(self, agreement: Row, addition: Row) -> int | None:
+        """The number of the one period that its dates lie inside of, if they do."""
+        if "effectiveDate" not in addition or "cancelledDate" not in addition:
+            return None
         root = self.root(agreement)
         option, anchor = self.records.billing_option(root), as_date(root["billStartDate"])
         if option not in MONTHS | WEEKS:
-            return True
-        begins, ends = as_date(addition["effectiveDate"]), as_date(addition["cancelledDate"])
-        return span(anchor, option, number_on(anchor, option, begins)).holds(ends)
+            return 0
+        number = number_on(anchor, option, as_date(addition["effectiveDate"]))
+        return number if span(anchor, option, number).holds(as_date(addition["cancelledDate"])) else None
+
+    def _tracked_from(self, agreement: Row) -> int:
+        return self.queues[self.root(agreement)["id"]].tracked_from
 
     def _prorated(self, agreement: Row, period: Span, number: int) -> Iterator[BillLine]:
         for addition in self.records.additions.of(agreement["id"]).values():
-            if addition["billCustomer"] != "Billable":
-                continue
-            if "cancelledDate" in addition and "effectiveDate" in addition and self._once(agreement, addition):
-                continue
-            yield from self._late_start(agreement, addition, period, number)
-            yield from self._early_end(addition, period, number)
+            if addition["billCustomer"] == "Billable" and self._only_period(agreement, addition) is None:
+                yield from self._late_start(agreement, addition, period, number)
+                yield from self._early_end(addition, period, number)
 
     def _late_start(self, agreement: Row, addition: Row, period: Span, number: int) -> Iterator[BillLine]:
         key = ("line", addition["id"], number)
@@ -177,7 +180,7 @@ class Billing:
     def _backdated(self, agreement: Row, addition: Row, period: Span, number: int) -> bool:
         """Entered after the period had been invoiced, to be in force from its first day."""
         start = period.start.isoformat()
-        tracked = number >= self.queues[self.root(agreement)["id"]].tracked_from
+        tracked = number >= self._tracked_from(agreement)
         in_force_then = addition["effectiveDate"][:10] <= start <= addition.get("cancelledDate", "9999")[:10]
         return tracked and in_force_then and addition["_info"]["dateEntered"][:10] > start
 
