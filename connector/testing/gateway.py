@@ -105,12 +105,15 @@ class GatewayContract:
 
     @pytest.fixture
     def ground(self, gateway: Gateway, rig: GatewayRig) -> Ground:
+        return self.prepared(gateway, rig)
+
+    # Helpers
+
+    def prepared(self, gateway: Gateway, rig: GatewayRig) -> Ground:
         payer = Payer(psa="psa", id="250", name="Acme Dental LLC", email="ap@acme.example")
         made = gateway.ensure_customer(payer, known="", key=key("payer/250", rig))
         first = add_months(rig.now().date().replace(day=1), 1)
         return Ground(payer=payer, customer=made.id, first=first)
-
-    # Helpers
 
     def money(self, rig: GatewayRig, minor: int) -> Money:
         return Money(minor, rig.currency)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import stripe as sdk
 
 from adapters.sandbox.faults import Fault
@@ -20,16 +22,19 @@ from adapters.stripe.port import Stripe
 from adapters.stripe.settings import StripeSettings
 from connector.config.secret import Secret
 from connector.errors import Rejected
-from connector.model.invoice import MethodKind
+from connector.model.agreement import Payer
+from connector.model.invoice import GatewayInvoiceState, MethodKind
+from connector.model.ledger import ReversalReason
 from connector.model.money import Money
+from connector.model.subscription import Cancel, Update
 from connector.ports import Gateway
 from connector.testing.doubles import WorldClock, context
-from connector.testing.gateway import GatewayContract, GatewayRig, Ground, key
+from connector.testing.gateway import GatewayContract, GatewayRig, key
 
 INSTANCE = "msp"
 MANY = 10_000
 METHODS = {MethodKind.CARD: "card", MethodKind.BANK_DEBIT: "us_bank_account"}
-BEHAVIOURS = {"ok": "ok", "declined": "insufficient_funds", "returned": "ach_returns"}
+BEHAVIOURS = {"ok": "ok", "declined": "decline", "returned": "ach_returns"}
 
 
 class SandboxRig:
@@ -134,13 +139,13 @@ def adapter(served: SandboxRig, tmp_path: Path) -> Iterator[Stripe]:
     adapter.close()
 
 
-def build(served: SandboxRig, tmp_path: Path, **changes: Any) -> Stripe:
+def build(served: SandboxRig, tmp_path: Path, *, session: requests.Session | None = None, **changes: Any) -> Stripe:
     (tmp_path / "key").write_text("sk_test_sandbox\n")
     settings = StripeSettings(
         secret_key=Secret(file=tmp_path / "key"), base_url=served.url, return_url="https://msp.example", attempts=2
     )
-    ready = context(instance=INSTANCE, clock=WorldClock(served.world), **changes)
-    return Stripe(settings, ready, sleep=lambda _: None)
+    ready = context(**{"instance": INSTANCE, "clock": WorldClock(served.world), **changes})
+    return Stripe(settings, ready, session=session, sleep=lambda _: None)
 
 
 class TestStripe(GatewayContract):
@@ -151,3 +156,116 @@ class TestStripe(GatewayContract):
     @pytest.fixture
     def gateway(self, adapter: Stripe) -> Gateway:
         return adapter
+
+
+def test_the_adapter_is_found_by_its_spec(served: SandboxRig, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk_test_sandbox")
+    settings = ADAPTER.settings.model_validate({"secret_key": {"file": tmp_path / "key"}, "base_url": served.url})
+
+    gateway = ADAPTER.build(settings, context())
+    gateway.ping()
+
+    assert isinstance(gateway, Gateway)
+    assert gateway.name == ADAPTER.name == "stripe"
+
+
+def test_two_instances_on_one_account_do_not_see_each_other(served: SandboxRig, adapter: Stripe, tmp_path: Path) -> None:
+    other = build(served, tmp_path, instance="other")
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    live = contract.mirrored(adapter, served, ground)
+    draft = contract.first_draft(adapter, served, ground)
+
+    assert list(other.subscriptions()) == []
+    assert list(other.drafts()) == []
+    assert other.invoice(draft.id) is None
+    with pytest.raises(Rejected, match="marker"):
+        other.release(draft)
+    with pytest.raises(Rejected, match="marker"):
+        other.apply(Cancel(old=live, on=served.now().date(), reason="not ours"), key=key("end", served))
+    assert [one.id for one in adapter.subscriptions()] == [live.id]
+
+
+def test_a_quantity_makes_no_price_and_what_is_equal_sends_nothing(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    live = contract.mirrored(adapter, served, ground)
+    prices, requests_before = len(served.partner.account.table("price")), writes(served)
+
+    contract.change(adapter, served, "1", items=live.subscription.items)
+    unchanged = writes(served)
+    contract.change(adapter, served, "2", items=tuple(replace(item, quantity=7) for item in live.subscription.items))
+
+    assert unchanged == requests_before
+    assert writes(served) == requests_before + 1
+    assert len(served.partner.account.table("price")) == prices
+
+
+def writes(served: SandboxRig) -> int:
+    return sum(request["method"] != "GET" for request in served.world.requests)
+
+
+def test_a_person_s_own_choice_of_method_is_not_overruled(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    contract.enrol(adapter, served, ground, MethodKind.CARD)
+    served.advance(served.now() + timedelta(days=1))
+    chosen = served.partner.actions["portal_change_method"](ground.customer, "us_bank_account")
+
+    after = adapter.adopt_new_methods(ground.customer)
+
+    assert after.default_method is not None
+    assert after.default_method.id == chosen["id"]
+
+
+def test_a_customer_that_was_there_before_us_keeps_its_name(served: SandboxRig, adapter: Stripe) -> None:
+    theirs = served.dashboard.customers.create({"name": "As the owner wrote it"}).id
+    payer = Payer(psa="psa", id="7", name="As the PSA has it")
+
+    found = adapter.ensure_customer(payer, known=theirs, key=key("payer/7", served))
+
+    assert (found.id, found.name, found.payer) == (theirs, "As the owner wrote it", "psa:7")
+    assert adapter.customers([theirs])[theirs].name == "As the owner wrote it"
+
+
+def test_a_product_renamed_by_hand_shows_and_is_put_right(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    before = contract.mirrored(adapter, served, ground)
+    product = next(iter(served.partner.account.table("product")))
+    served.dashboard.products.update(product["id"], {"name": "Renamed by hand"})
+
+    changed = contract.live(adapter)
+    adapter.apply(Update(old=changed, new=before.subscription), key=key("repair", served))
+
+    assert "Renamed by hand" in {item.name for item in changed.subscription.items}
+    assert contract.live(adapter).subscription == before.subscription
+
+
+def test_a_card_dispute_counts_while_the_funds_are_withdrawn(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    payment = contract.collected(adapter, served, ground, MethodKind.CARD)
+    dispute = served.partner.actions["dispute"](payment.payment)
+
+    (withdrawn,) = adapter.reversals(payment.payment)
+    served.partner.actions["close_dispute"](dispute["id"], won=True)
+
+    assert (withdrawn.amount, withdrawn.reason) == (payment.amount, ReversalReason.DISPUTE)
+    assert list(adapter.reversals(payment.payment)) == []
+
+
+def test_money_that_never_was_at_stripe_is_no_payment(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    released = adapter.release(contract.drafted(adapter, served, ground))
+    served.dashboard.invoices.pay(released.id, {"paid_out_of_band": True})
+
+    assert contract.again(adapter, released).state is GatewayInvoiceState.PAID
+    assert list(adapter.payments(released.id)) == []
+
+
+def test_nothing_secret_is_shown(adapter: Stripe, tmp_path: Path) -> None:
+    settings = StripeSettings(secret_key=Secret(file=tmp_path / "key"))
+
+    assert "sk_test_sandbox" not in repr(settings) + repr(adapter) + repr(vars(adapter))

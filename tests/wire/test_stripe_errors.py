@@ -180,3 +180,12 @@ def test_the_budget_is_asked_before_every_request(tmp_path: Path) -> None:
 
     assert waits == []
     assert {2.0, 0.5} <= set(slept)
+
+
+def test_a_deleted_customer_is_named_and_missing(tmp_path: Path) -> None:
+    gateway = stripe(tmp_path, Script((200, {"id": "cus_1", "object": "customer", "deleted": True})))
+
+    with pytest.raises(Rejected, match="cus_1 was deleted"):
+        gateway.ensure_customer(PAYER, known="cus_1", key=KEY)
+
+    assert gateway.customers(["cus_1"]) == {}
