@@ -58,6 +58,11 @@ def plain(kind: str, url: str, *indexed: str) -> Callable[[Account, dict[str, An
     return handler
 
 
+def products(account: Account, p: dict[str, Any]) -> Body:
+    ids = p.get("ids")
+    return listed(account, "product", "/v1/products", p, keep=lambda body: ids is None or body["id"] in ids)
+
+
 def subscriptions(account: Account, p: dict[str, Any]) -> Body:
     """Without `status`: all but the ended ones."""
     status = p.get("status", "")

@@ -227,7 +227,7 @@ def _billing() -> list[Route]:
             (params("name", **PRODUCT, id=TEXT), catalog.create_product),
             (changed_product, catalog.update_product),
         ),
-        _route("GET", "/v1/products", filters(**LISTED), lists.plain("product", "/v1/products")),
+        _route("GET", "/v1/products", filters(**LISTED, ids=Many(TEXT)), lists.products),
         *_resource("/v1/prices", "price", None, None),
         _route("GET", "/v1/prices", filters(**LISTED, product=TEXT), lists.plain("price", "/v1/prices", "product")),
         *_resource(
@@ -324,6 +324,7 @@ def _new_credit_note() -> Hash:
         "invoice",
         amount=Whole(0),
         credit_amount=Whole(0),
+        email_type=OneOf("credit_note", "none"),
         invoice=TEXT,
         lines=Many(CREDIT_LINE),
         memo=TEXT,
