@@ -1,0 +1,163 @@
+"""The configuration: strict, frozen, every setting with its meaning (config/README.md is checked against it)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+
+from connector.config.secret import Secret
+from connector.model.money import exponent
+
+
+def _address(value: Any) -> Any:
+    if value is None or (isinstance(value, str) and urlsplit(value).scheme in ("http", "https") and urlsplit(value).hostname):
+        return value
+    raise ValueError("should be an address like https://billing.example.com")
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Company(Part):
+    name: str = Field(min_length=1, description="Your company's name, as customers read it.")
+    time_zone: str = Field(description="Your company's time zone, e.g. America/New_York. Dates of payments are its dates.")
+    currency: str = Field(description="Your company's currency, e.g. USD. Limits below are in it.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("should be a time zone like America/New_York") from None
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str) -> str:
+        exponent(value)
+        return value
+
+
+class Secrets(Part):
+    key: Secret = Field(description="Encrypts the tokens in the store. Several keys, comma-separated: the first one encrypts.")
+
+
+class Connection(Part):
+    """One partner. `settings` are the adapter's own; they are checked against its model when the file is loaded."""
+
+    adapter: str = Field(description="Name of the adapter.")
+    settings: SerializeAsAny[BaseModel] = Field(description="The adapter's own settings, see below.")
+
+
+class MappedConnection(Connection):
+    mapping: Path = Field(description="The field mapping: a file, or shipped:NAME for the one that comes with the agent.")
+
+
+class Charging(Part):
+    date: Literal["due_date", "invoice_date", "day_of_month"] = Field(
+        "due_date", description="When a charge is collected: on its invoice's due date, its invoice date, or a day of the month."
+    )
+    day: int | None = Field(None, ge=1, le=31, description="The day of the month, with date: day_of_month.")
+    missing_invoice: Literal["hold", "computed"] = Field(
+        "hold", description="A period without an invoice in the PSA: hold the charge, or collect the computed amount before tax."
+    )
+    invoice_early_days: int = Field(25, ge=0, le=62, description="How many days before its bill date an invoice may be dated.")
+    max_data_age_hours: int = Field(24, ge=1, le=720, description="Nothing is released on PSA data older than this.")
+    cap_per_charge: Decimal | None = Field(None, gt=0, description="A charge above this amount is held. null: no cap.")
+    max_change_percent: Decimal | None = Field(
+        None, ge=0, description="A charge is held that differs from the last period's by more than this and max_change_amount."
+    )
+    max_change_amount: Decimal | None = Field(None, ge=0, description="See max_change_percent; both must be exceeded.")
+
+    @model_validator(mode="after")
+    def _together(self) -> Charging:
+        if (self.date == "day_of_month") != (self.day is not None):
+            raise ValueError("'date: day_of_month' and 'day' go together")
+        if (self.max_change_percent is None) != (self.max_change_amount is None):
+            raise ValueError("max_change_percent and max_change_amount go together")
+        return self
+
+
+class WriteBack(Part):
+    psa_payments: Literal["connector", "accounting_sync"] | None = Field(
+        None, description="Who writes payments to the PSA. Has no default: until it is chosen the agent writes none there."
+    )
+    books: Literal["connector", "off"] = Field("connector", description="Whether the agent writes payments to the books.")
+    wait_days: int = Field(
+        5, ge=0, le=60, description="How long a payment waits for its invoice in the books before it is posted unapplied."
+    )
+
+
+class LimitsConfig(Part):
+    cancels_percent: Decimal = Field(
+        Decimal(10), ge=0, le=100, description="More cancelled subscriptions than this in one plan need a person."
+    )
+    changes_percent: Decimal = Field(
+        Decimal(60), ge=0, le=100, description="More changed subscriptions than this in one plan need a person."
+    )
+    always_allowed: int = Field(2, ge=0, description="So many of each are always allowed, however few subscriptions there are.")
+
+
+class Schedule(Part):
+    mirror_s: int = Field(300, ge=1, description="Seconds between two reads of the PSA's agreements.")
+    release_s: int = Field(300, ge=1, description="Seconds between two looks at drafts and released charges.")
+    collect_s: int = Field(60, ge=1, description="Seconds between two reads of the gateway's events.")
+    deliver_s: int = Field(30, ge=1, description="Seconds between two rounds of write-back.")
+    reconcile_s: int = Field(21_600, ge=1, description="Seconds between two three-way checks.")
+
+
+class Serve(Part):
+    host: str = Field("127.0.0.1", description="Address on which health, metrics and the status page are served.")
+    port: int = Field(8080, ge=0, le=65535, description="Its port.")
+    public_url: Address | None = Field(
+        None, description="Under which address customers reach /enrol/ (through your reverse proxy). null: links of 24 hours."
+    )
+
+
+class SandboxConfig(Part):
+    url: Address | None = Field(None, description="Address of a sandbox; its clock is used. null for real partners.")
+
+
+class Config(Part):
+    """The whole file. Relative paths are relative to it."""
+
+    instance: str = Field(description="Owner marker on everything that the agent makes. Never change it.")
+    company: Company = Field(description="Your company.")
+    database: str = Field("sqlite:///connector.db", description="sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/NAME.")
+    secrets: Secrets = Field(description="Keys of the agent itself.")
+    collect_from: date = Field(description="Nothing dated earlier is charged.")
+    psa: MappedConnection = Field(description="The source of truth for agreements.")
+    gateway: Connection = Field(description="Where payments are collected.")
+    books: MappedConnection | None = Field(None, description="Where payments are booked. null: nowhere.")
+    charging: Charging = Field(Charging(), description="When and what is collected.")
+    write_back: WriteBack = Field(WriteBack(), description="Who writes payments where.")
+    limits: LimitsConfig = Field(LimitsConfig(), description="How much one plan may change without a person.")
+    schedule: Schedule = Field(Schedule(), description="How often each flow runs.")
+    serve: Serve = Field(Serve(), description="Health and status page.")
+    sandbox: SandboxConfig = Field(SandboxConfig(), description="For trying the agent out.")
+
+    @field_validator("instance")
+    @classmethod
+    def _plain_marker(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9-]{3,40}", value):
+            raise ValueError("should be 3 to 40 small letters, digits and dashes")
+        return value
+
+    @field_validator("database")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("should begin with sqlite:/// or postgresql://")
+        return value
