@@ -1,0 +1,144 @@
+"""Our payments and theirs. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from quickbooks.objects.base import LinkedTxn, Ref
+from quickbooks.objects.payment import Payment, PaymentLine
+
+from adapters.quickbooks import wire
+from connector.errors import Rejected
+from connector.model.invoice import BooksInvoice, BooksPayment, Posted
+from connector.model.money import Money
+from connector.ports import WriteKey
+
+MAX_NOTE = 4000
+MAX_NUMBER = 21
+_REQUESTS = uuid.UUID("5a0b7f0e-3a53-4d0b-9f55-0a6c1d6f2b11")  # names of our request ids; never changes
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+def reference(key: WriteKey) -> str:
+    """The PaymentRefNum by which a payment is found again: 21 characters are all that it may have."""
+    digest = base64.b32encode(hashlib.sha256(key.value.encode()).digest()).decode()
+    return f"S{digest[:20]}"
+
+
+def request_id(key: WriteKey, step: int = 0) -> str:
+    """The same for the same attempt, another one for the next. `step`: a changed body needs an id of its own."""
+    return str(uuid.uuid5(_REQUESTS, f"{key.value}/{key.attempt}" + (f"/{step}" if step else "")))
+
+
+def marker(instance: str) -> str:
+    return f"psa-connector:{instance}"
+
+
+def is_ours(note: str, instance: str) -> bool:
+    return re.search(rf"(?:^|\s){re.escape(marker(instance))}(?:\s|$)", note) is not None
+
+
+def note(payment: BooksPayment, key: WriteKey, instance: str) -> str:
+    return f"{marker(instance)} {key.value} | {payment.memo}"[:MAX_NOTE]
+
+
+def payment_body(
+    payment: BooksPayment, *, customer: str, applied: Money, reference: str, note: str, account: str, method: str
+) -> dict[str, Any]:
+    """A new Payment. `applied` goes to `payment.invoice`; without an account QuickBooks takes Undeposited Funds."""
+    made = Payment()
+    made.CustomerRef = _ref(customer)
+    made.TotalAmt = payment.amount.major
+    made.TxnDate = payment.dated.isoformat()
+    made.PaymentRefNum = reference
+    made.PrivateNote = note
+    made.DepositToAccountRef = _ref(account) if account else None
+    made.PaymentMethodRef = _ref(method) if method else None
+    made.Line = [_line(payment.invoice, applied.major)] if applied else []
+    return _sent(made, "Id SyncToken sparse domain")
+
+
+def apply_body(payment: wire.Payment, *, invoice: str, amount: Decimal) -> dict[str, Any]:
+    """One more line. Every line is sent again: QuickBooks replaces them all together."""
+    parts = payment.applied()
+    parts[invoice] = parts.get(invoice, Decimal(0)) + amount
+    changed = Payment()
+    changed.Id, changed.SyncToken, changed.sparse = payment.id, payment.sync_token, True
+    changed.CustomerRef = _ref(payment.customer_ref.value)
+    changed.TotalAmt = payment.total_amt
+    changed.Line = [_line(id, part) for id, part in parts.items()]
+    return _sent(changed, "domain")
+
+
+def void_body(payment: wire.Payment) -> dict[str, Any]:
+    return {"Id": payment.id, "SyncToken": payment.sync_token, "sparse": True}
+
+
+def posted(payment: wire.Payment, currency: str) -> Posted:
+    """Of several invoices the first is named; our payments have one at most."""
+    return Posted(
+        id=payment.id,
+        amount=_money(payment.total_amt, payment.currency_ref, currency),
+        unapplied=_money(payment.unapplied_amt, payment.currency_ref, currency),
+        invoice=next(iter(payment.applied()), ""),
+        customer=payment.customer_ref.value,
+        deposited=payment.deposited,
+    )
+
+
+def invoice(found: wire.Invoice, currency: str) -> BooksInvoice:
+    return BooksInvoice(
+        id=found.id,
+        number=found.doc_number,
+        customer=found.customer_ref.value,
+        dated=date.fromisoformat(found.txn_date),
+        total=_money(found.total_amt, found.currency_ref, currency),
+        balance=_money(found.balance, found.currency_ref, currency),
+    )
+
+
+def credit(record: wire.Payment | wire.CreditMemo, currency: str) -> Money:
+    amount = record.unapplied_amt if isinstance(record, wire.Payment) else record.credit
+    return _money(amount, record.currency_ref, currency)
+
+
+def _money(amount: Decimal, currency: wire.Ref | None, default: str) -> Money:
+    code = currency.value if currency else default
+    try:
+        return Money.from_major(amount, code)
+    except ValueError:
+        raise Rejected(f"QuickBooks has amounts in {code}, which is not supported", code="unsupported_currency") from None
+
+
+def _ref(value: str) -> Ref:
+    made = Ref()
+    made.value = value
+    return made
+
+
+def _line(invoice: str, amount: Decimal) -> PaymentLine:
+    line, link = PaymentLine(), LinkedTxn()
+    link.TxnId, link.TxnType, link.TxnLineId = invoice, "Invoice", None
+    line.Amount, line.LinkedTxn = amount, [link]
+    return line
+
+
+def _sent(record: Payment, without: str) -> dict[str, Any]:
+    """The library's object as a body, without the defaults that it makes up."""
+    dropped = without.split()
+    return {name: _clean(value) for name, value in record.to_dict().items() if name not in dropped and value not in _EMPTY}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _clean(part) for name, part in value.items() if part not in _EMPTY}
+    if isinstance(value, list):
+        return [_clean(part) for part in value]
+    return value
