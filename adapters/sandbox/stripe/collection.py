@@ -20,11 +20,11 @@ def finalize(account: Account, invoice: Body, *, attempt_in_s: int) -> Body:
     customer["next_invoice_sequence"] += 1
     drafting.end_of_draft(invoice, account.now, number)
     invoice.update(starting_balance=customer["balance"], ending_balance=after, amount_due=due, amount_remaining=due)
+    account.save(invoice, "invoice.finalized")
     if after != customer["balance"]:
         before, customer["balance"] = customer["balance"], after
         account.save(customer, "customer.updated", balance=before)
         drafting.refresh_drafts(account, customer["id"])
-    account.save(invoice, "invoice.finalized")
     if due == 0:
         return paid(account, invoice, 0)
     payments.open_intent(account, invoice)

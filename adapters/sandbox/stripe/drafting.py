@@ -36,9 +36,9 @@ def start(account: Account, customer: Body, *, currency: str, reason: str, subsc
     return invoice
 
 
-def finish(account: Account, invoice: Body) -> Body:
+def finish(account: Account, invoice: Body, *, silent: bool = False) -> Body:
     total(account, invoice)
-    return account.add(invoice, "invoice.created")
+    return account.add(invoice, "" if silent else "invoice.created")
 
 
 def set_due(invoice: Body, days_until_due: int | None, now: int) -> None:

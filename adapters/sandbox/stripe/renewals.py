@@ -73,7 +73,7 @@ def bill(account: Account, subscription: Body, reason: str, *, period: tuple[int
     drafting.take_pending(account, invoice, subscription=subscription["id"])
     for item in reversed(items_of(account, subscription)):
         drafting.add_item_line(account, invoice, item, share=share)
-    drafting.finish(account, invoice)
+    drafting.finish(account, invoice, silent=pause is not None)  # drafts of a paused subscription are found by listing
     subscription["latest_invoice"] = invoice["id"]
     account.save(subscription)
     if pause and pause["behavior"] != "keep_as_draft":

@@ -422,7 +422,7 @@ def _money() -> list[Route]:
         _route(
             "GET",
             "/v1/payouts",
-            filters(**LISTED, status=OneOf("paid", "pending", "in_transit", "canceled", "failed")),
+            filters(**LISTED, status=TEXT),
             lists.plain("payout", "/v1/payouts", "status"),
         ),
         _route("GET", "/v1/balance", params(), lambda account, _: balance.overview(account)),
