@@ -42,6 +42,7 @@ class Office:
             for name in (
                 "add_addition",
                 "add_agreement",
+                "add_billing_cycle",
                 "add_company",
                 "bill_addition_now",
                 "cancel_addition",
@@ -52,10 +53,13 @@ class Office:
                 "create_credit_memo",
                 "create_invoices",
                 "create_other_invoice",
+                "delete_addition",
+                "delete_agreement",
                 "delete_invoice",
                 "delete_payment",
                 "end_agreement",
                 "export",
+                "merge_companies",
                 "post_payments",
                 "record_payment",
                 "renew_agreement",
@@ -191,6 +195,37 @@ class Office:
         addition = add_addition(self._records, row, product, **{"starts": self.today(), **fields})
         self._billing.changed(row["id"])
         return int(addition["id"])
+
+    def add_billing_cycle(self, name: str, option: str) -> int:
+        """Self-hosted sites add cycles with a `billingOptions` that no document names."""
+        row = {"identifier": name[:10], "name": name, "defaultFlag": False, "billingOptions": option}
+        return int(self._records.cycles.insert(row, by=OFFICE)["id"])
+
+    def delete_addition(self, addition: int) -> None:
+        agreement = self._records.additions.rows[addition]["agreementId"]
+        self._records.additions.delete(addition)
+        self._billing.changed(agreement)
+
+    def delete_agreement(self, agreement: int | str) -> None:
+        """Without a trace; its invoices stay. ValueError while others are bundled under it."""
+        row = self._agreement(agreement)
+        if len(self._billing.members(row)) > 1:
+            raise ValueError(f"{row['name']} (agreement {row['id']}) has bundled agreements")
+        for addition in list(self._records.additions.of(row["id"])):
+            self._records.additions.delete(addition)
+        self._records.agreements.delete(row["id"])
+        self._billing.changed(row["id"])
+
+    def merge_companies(self, keep: int | str, gone: int | str) -> None:
+        """Everything of one company becomes the other's; its own id vanishes."""
+        kept, old = self._company(keep), self._company(gone)
+        reference = self._records.company_ref(kept["id"])
+        for table in (self._records.agreements, self._records.invoices):
+            for row in table.rows.values():
+                for name in ("company", "billToCompany"):
+                    if row.get(name, {}).get("id") == old["id"]:
+                        row[name] = reference
+        self._records.companies.delete(old["id"])
 
     def change_quantity(self, addition: int, quantity: Decimal | str | float) -> None:
         self._change_addition(addition, quantity=number(quantity))

@@ -13,6 +13,7 @@ from adapters.sandbox.wire import Request, Response, json_response
 from adapters.sandbox.world import World
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+_USUAL_SEED = {"seed": 1, "agreements": 12, "lines": 4}
 
 
 class Sandbox:
@@ -73,11 +74,11 @@ class Sandbox:
         from adapters.sandbox.seed import build_world  # only here: a test's own world needs no seed
 
         try:
-            chosen = {name: int(body[name]) for name in ("seed", "agreements", "lines") if name in body}
+            seed, agreements, lines = (int(body.get(name, usual)) for name, usual in _USUAL_SEED.items())
         except (TypeError, ValueError):
             return json_response({"error": "seed, agreements and lines are whole numbers"}, status=400)
-        self.world = build_world(**chosen)
-        return json_response({"now": self.world.now.isoformat(), **chosen})
+        self.world = build_world(seed=seed, agreements=agreements, lines=lines)
+        return json_response({"now": self.world.now.isoformat(), "seed": seed, "agreements": agreements, "lines": lines})
 
     def _act(self, action: str, body: dict[str, Any]) -> Response:
         with self.world.lock:

@@ -170,6 +170,42 @@ def test_a_custom_field_is_set_and_emptied(world: World) -> None:
         office(world).set_custom_field("companies", 20, "Autopya", "No")
 
 
+def test_what_is_deleted_is_gone_without_a_trace(world: World) -> None:
+    line = next(row["id"] for row in rows(world, "additions") if row["agreementId"] == 105)
+    office(world).delete_addition(line)
+    office(world).delete_agreement(109)
+    world.advance(datetime(2026, 2, 2, tzinfo=UTC))
+
+    assert line not in {row["id"] for row in rows(world, "additions")}
+    assert 109 not in {row["id"] for row in rows(world, "agreements")} | {row["id"] for row in rows(world, "recaps")}
+    assert dates(world, 109, since="2025-01-01") == ["2025-08-01", "2025-11-01"]
+    with pytest.raises(ValueError, match="has bundled agreements"):
+        office(world).delete_agreement(103)
+
+
+def test_a_merged_company_leaves_its_agreements_to_the_other(world: World) -> None:
+    office(world).merge_companies("Cedar Foods", "Evergreen Orthopedics")
+    agreement = next(row for row in rows(world, "agreements") if row["id"] == 105)
+
+    assert (agreement["company"]["name"], agreement["billToCompany"]["name"]) == ("Delta Pediatrics", "Cedar Foods")
+    assert "Evergreen Orthopedics" not in {row["name"] for row in rows(world, "companies")}
+
+
+def test_a_cycle_that_no_document_names_bills_once(world: World) -> None:
+    cycle = office(world).add_billing_cycle("Every three years", "Triennial")
+    office(world).set_field("agreements", 105, "billingCycle", {"id": cycle, "name": "Every three years"})
+    world.advance(datetime(2026, 4, 2, tzinfo=UTC))
+
+    assert dates(world, 105) == []
+
+
+def test_an_agreement_without_bill_to_company_is_billed_to_its_own(world: World) -> None:
+    office(world).set_field("agreements", 105, "billToCompany", None)
+    world.advance(datetime(2026, 2, 2, tzinfo=UTC))
+
+    assert [row["billToCompany"]["name"] for row in rows(world, "invoices") if row["applyToId"] == 105][-1] == "Delta Pediatrics"
+
+
 def test_an_invoice_that_is_not_there_cannot_be_paid(world: World) -> None:
     with pytest.raises(KeyError, match="there is no invoice '99'"):
         office(world).record_payment("99", 1)

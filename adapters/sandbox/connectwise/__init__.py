@@ -10,6 +10,7 @@ from adapters.sandbox.connectwise.api import Api, server_error, too_many_request
 from adapters.sandbox.connectwise.billing import Billing
 from adapters.sandbox.connectwise.payments import MODES, Payments
 from adapters.sandbox.connectwise.records import Records
+from adapters.sandbox.connectwise.tables import Row
 from adapters.sandbox.wire import Request, Response
 from adapters.sandbox.world import World
 
@@ -24,7 +25,7 @@ class ConnectWise:
     def __init__(self, world: World) -> None:
         self.records = Records(world)
         self.billing = Billing(self.records, world)
-        self.payments = Payments(self.records)
+        self.payments = Payments(self.records, world)
         self.api = Api(self.records, self.billing, self.payments)
         self.actions: dict[str, Callable[..., Any]] = {
             "set_permission": self.set_permission,
@@ -52,8 +53,8 @@ class ConnectWise:
 
     def state(self) -> dict[str, Any]:
         self.billing.refresh()
-        tables = {name: list(table.rows.values()) for name, table in self.records.tables().items()}
-        return {**tables, "recaps": list(self.billing.recaps.values()), "payment_mode": self.payment_mode}
+        tables = {name: _copies(table.rows) for name, table in self.records.tables().items()}
+        return {**tables, "recaps": _copies(self.billing.recaps), "payment_mode": self.payment_mode}
 
     def too_many_requests(self, retry_after_s: int) -> Response:
         return too_many_requests(retry_after_s)
@@ -72,3 +73,8 @@ class ConnectWise:
     def set_payment_mode(self, mode: str) -> None:
         """`many` or `single` payments per invoice."""
         self.payment_mode = mode
+
+
+def _copies(rows: dict[int, Row]) -> list[Row]:
+    """As they are now: whoever looks may keep them."""
+    return [dict(row) for row in rows.values()]

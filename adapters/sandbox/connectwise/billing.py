@@ -20,6 +20,7 @@ from adapters.sandbox.connectwise.records import OFFICE, Clock, Records, currenc
 from adapters.sandbox.connectwise.tables import Row, as_date, cents, day_text
 
 ZERO = Decimal(0)
+_RECURRING = MONTHS.keys() | WEEKS.keys()
 _Key = tuple[str, int, int]  # what was charged: kind, addition, number of the period
 
 
@@ -91,11 +92,10 @@ class Billing:
         return [root, *(self.records.agreements.rows[id] for id in self._children.get(root["id"], ()))]
 
     def period(self, root: Row, number: int) -> Span:
-        option = self.records.billing_option(root)
-        anchor = as_date(root["billStartDate"])
-        if root["billOneTimeFlag"] or option == "NotRecurring":
+        anchor = _anchor(root)
+        if self._once(root):
             return Span(anchor + timedelta(days=number), anchor + timedelta(days=number + 1))
-        return span(anchor, option, number)
+        return span(anchor, self.records.billing_option(root), number)
 
     def due(self, root: Row, through: date) -> Iterator[int]:
         """Numbers of the periods to be invoiced that begin on or before `through`."""
@@ -108,8 +108,11 @@ class Billing:
 
     def _billable(self, root: Row, number: int, through: date) -> bool:
         start = self.period(root, number).start
-        once = root["billOneTimeFlag"] or self.records.billing_option(root) not in MONTHS | WEEKS
-        return start <= through and (number == 0 or not once) and in_force(root, start)
+        return start <= through and (number == 0 or not self._once(root)) and in_force(root, start)
+
+    def _once(self, root: Row) -> bool:
+        """Billed once; so is what has a cycle that ConnectWise does not name, as sites add them in the database."""
+        return bool(root["billOneTimeFlag"]) or self.records.billing_option(root) not in _RECURRING
 
     # What goes on an invoice
 
@@ -151,11 +154,10 @@ class Billing:
         if "effectiveDate" not in addition or "cancelledDate" not in addition:
             return None
         root = self.root(agreement)
-        option, anchor = self.records.billing_option(root), as_date(root["billStartDate"])
-        if option not in MONTHS | WEEKS:
+        if self._once(root):
             return 0
-        number = number_on(anchor, option, as_date(addition["effectiveDate"]))
-        return number if span(anchor, option, number).holds(as_date(addition["cancelledDate"])) else None
+        number = number_on(_anchor(root), self.records.billing_option(root), as_date(addition["effectiveDate"]))
+        return number if self.period(root, number).holds(as_date(addition["cancelledDate"])) else None
 
     def _tracked_from(self, agreement: Row) -> int:
         return self.queues[self.root(agreement)["id"]].tracked_from
@@ -222,8 +224,7 @@ class Billing:
 
     def bill_now(self, root: Row, addition: Row, *, today: date) -> Row:
         """One addition's share of the period that covers today, on an invoice of its own."""
-        option, anchor = self.records.billing_option(root), as_date(root["billStartDate"])
-        number = number_on(anchor, option, today)
+        number = number_on(_anchor(root), self.records.billing_option(root), today)
         period, begins = self.period(root, number), as_date(addition["effectiveDate"])
         days = (period.end - max(begins, period.start)).days
         line = _line(addition, _share(addition["extPrice"], days, period), ("line", addition["id"], number))
@@ -250,9 +251,9 @@ class Billing:
         for payment in list(self.records.payments.of(invoice["id"])):
             self.records.payments.delete(payment)
         self.records.invoices.delete(invoice["id"])
-        if invoice["id"] not in self._periods:
+        root_id, number, keys = self._periods.pop(invoice["id"], (0, 0, []))
+        if root_id not in self.records.agreements.rows:
             return
-        root_id, number, keys = self._periods.pop(invoice["id"])
         for key in keys:
             self._charged.pop(key)
         self._last[root_id].remove(invoice["id"])
@@ -274,7 +275,7 @@ class Billing:
             "type": "Agreement",
             "status": self.status("New"),
             "company": root["company"],
-            "billToCompany": root["billToCompany"],
+            "billToCompany": root.get("billToCompany", root["company"]),
             "applyToType": "Agreement",
             "applyToId": root["id"],
             "billingTerms": root["billingTerms"],
@@ -371,9 +372,14 @@ class Billing:
 def in_force(agreement: Row, day: date) -> bool:
     """Whether a period that begins on this day is billed. Last days count."""
     text = day.isoformat()
-    if text < agreement["billStartDate"][:10] or text > agreement.get("endDate", "9999")[:10]:
+    if text < _anchor(agreement).isoformat() or text > agreement.get("endDate", "9999")[:10]:
         return False
     return not agreement["cancelledFlag"] or text <= agreement.get("dateCancelled", "")[:10]
+
+
+def _anchor(agreement: Row) -> date:
+    """A period begins on this day."""
+    return as_date(agreement.get("billStartDate", agreement["startDate"]))
 
 
 def _last_invoice(invoice: Row) -> Row:

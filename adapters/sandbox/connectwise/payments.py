@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.sandbox.connectwise.errors import in_use, invalid, not_found
-from adapters.sandbox.connectwise.records import Records, invoice_balance
+from adapters.sandbox.connectwise.records import Clock, Records, invoice_balance
 from adapters.sandbox.connectwise.tables import Row, as_date, cents, day_text, number, without_nulls
 
 MODES = ("many", "single")
@@ -19,8 +19,9 @@ _WRITABLE = ("type", "amount", "paymentDate", "credit", "paymentAccount", "aRPay
 
 
 class Payments:
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, clock: Clock) -> None:
         self._records = records
+        self._clock = clock
         self.mode = "many"
 
     def add(self, invoice: Row, body: Any, *, by: str) -> Row:
@@ -31,7 +32,7 @@ class Payments:
         row = {
             "source": "Default",
             "invoice": self._records.invoice_ref(invoice),
-            "paymentDate": given.get("paymentDate") or day_text(invoice["date"]),
+            "paymentDate": given.get("paymentDate") or self._today(),
             **given,
             "appliedBy": by,
             "paymentSyncStatus": "Unapplied",
@@ -45,7 +46,7 @@ class Payments:
         self._free(payment)
         given = _checked(body, needed=("amount",) if whole else ())
         if whole:
-            given = {**dict.fromkeys(_WRITABLE), "paymentDate": day_text(invoice["date"]), **given}
+            given = {**dict.fromkeys(_WRITABLE), "paymentDate": self._today(), **given}
         if self.mode == "single" and "amount" in given:
             given["amount"] = min(given["amount"], invoice["total"] - invoice["credits"])
         self._records.payments.update(payment["id"], given, by=by)
@@ -73,6 +74,9 @@ class Payments:
     def shown(self, invoice: Row, payment: Row) -> Row:
         balance = invoice["balance"]
         return {**payment, "balance": balance, "invoiceBalance": balance, "invoiceTotal": invoice["total"]}
+
+    def _today(self) -> str:
+        return day_text(self._clock.now.date())
 
     def _replace(self, invoice: Row, given: Row) -> None:
         earlier = [row for row in self._records.payments.of(invoice["id"]).values() if "credit" not in row]

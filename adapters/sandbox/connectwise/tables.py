@@ -44,7 +44,7 @@ def without_nulls(row: Row) -> Row:
 
 
 class Table:
-    """Records of one kind by id, ids ascending. `parent` names the field that an id is indexed by, if any."""
+    """Records of one kind by id, ids ascending. `owner` tells the id of the record that one hangs on, if it does."""
 
     def __init__(
         self, label: str, path: str, now: Callable[[], datetime], *, first_id: int = 1, owner: Callable[[Row], int] | None = None
