@@ -21,6 +21,12 @@ from adapters.sandbox.wire import Request, Response, json_response
 from adapters.sandbox.world import World
 
 EXPORT_HOUR, INVOICING_HOUR = 2, 8  # local time
+_ACTIONS = """
+    add_addition add_agreement add_billing_cycle add_company bill_addition_now cancel_addition cancel_agreement
+    cancel_period change_price change_quantity create_credit_memo create_invoices create_other_invoice
+    delete_addition delete_agreement delete_invoice delete_payment end_agreement export merge_companies
+    post_payments record_payment renew_agreement set_automatic set_custom_field set_field
+""".split()
 _COPIED = ("id", "_info", "agreementStatus", "nextInvoiceDate", "endDate", "dateCancelled", "reasonCancelled")
 
 
@@ -37,37 +43,7 @@ class Office:
         self._customers: set[str] = set()
         self.automatic = True
         self.days_ahead = 0
-        self.actions: dict[str, Callable[..., Any]] = {
-            name: getattr(self, name)
-            for name in (
-                "add_addition",
-                "add_agreement",
-                "add_billing_cycle",
-                "add_company",
-                "bill_addition_now",
-                "cancel_addition",
-                "cancel_agreement",
-                "cancel_period",
-                "change_price",
-                "change_quantity",
-                "create_credit_memo",
-                "create_invoices",
-                "create_other_invoice",
-                "delete_addition",
-                "delete_agreement",
-                "delete_invoice",
-                "delete_payment",
-                "end_agreement",
-                "export",
-                "merge_companies",
-                "post_payments",
-                "record_payment",
-                "renew_agreement",
-                "set_automatic",
-                "set_custom_field",
-                "set_field",
-            )
-        }
+        self.actions: dict[str, Callable[..., Any]] = {name: getattr(self, name) for name in _ACTIONS}
 
     # Their working day
 

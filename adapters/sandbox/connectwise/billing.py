@@ -322,7 +322,7 @@ class Billing:
         rows = self.records.agreements.rows
         if self._as_of != self.today():
             self._as_of = self.today()
-            self._stale = set(rows)
+            self._stale |= rows.keys()
         for id in sorted(self._stale & rows.keys()):
             self._derive(rows[id])
         for id in self._stale - rows.keys():
