@@ -58,6 +58,7 @@ class Agent:
     config: Config
     store: Store
     desk: Desk
+    tokens: StoredTokens
     pulse: Pulse
     stop: threading.Event
     cycles: int = 0
@@ -85,8 +86,9 @@ def opened(config: Config, *, progress: Callable[[str, int, int], None] | None =
         if progress is not None:
             progress(what, done, of)
 
-    desk = _desk(config, store, clock, pulse, step)
-    agent = Agent(config=config, store=store, desk=desk, pulse=pulse, stop=stop)
+    tokens = StoredTokens(store, config.secrets.key.get(), clock=clock)
+    desk = _desk(config, store, clock, tokens, pulse, step)
+    agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, stop=stop)
     try:
         yield agent
     finally:
@@ -282,8 +284,9 @@ def _clock(config: Config) -> Clock:
     return SandboxClock(str(config.sandbox.url))
 
 
-def _desk(config: Config, store: Store, clock: Clock, pulse: Pulse, step: Callable[[str, int, int], None]) -> Desk:
-    tokens = StoredTokens(store, config.secrets.key.get(), clock=clock)
+def _desk(
+    config: Config, store: Store, clock: Clock, tokens: StoredTokens, pulse: Pulse, step: Callable[[str, int, int], None]
+) -> Desk:
     budget = StoredBudget(store, RATES, clock=SystemClock())
 
     def build(part: Any) -> Any:

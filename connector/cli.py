@@ -68,7 +68,8 @@ def plan(
     config: ConfigOption = None,
     json_: JsonOption = False,
     recreate: Annotated[
-        list[str] | None, typer.Option("--recreate", help="Billing unit whose subscription was cancelled at the gateway and should go on.")
+        list[str] | None,
+        typer.Option("--recreate", help="Billing unit whose subscription was cancelled at the gateway and should go on."),
     ] = None,
 ) -> None:
     """Show what would change at the gateway, and change nothing."""
@@ -95,7 +96,8 @@ def apply(
     allow_cancels: Annotated[int, typer.Option(help="Allow this many cancelled subscriptions, whatever the limit says.")] = 0,
     allow_changes: Annotated[int, typer.Option(help="Allow this many changed subscriptions, whatever the limit says.")] = 0,
     recreate: Annotated[
-        list[str] | None, typer.Option("--recreate", help="Billing unit whose subscription was cancelled at the gateway and should go on.")
+        list[str] | None,
+        typer.Option("--recreate", help="Billing unit whose subscription was cancelled at the gateway and should go on."),
     ] = None,
 ) -> None:
     """Carry out what `plan` shows, under the safety limits."""
@@ -197,7 +199,7 @@ def enrol(
             rows = payer_list(agent.desk)
             show.print_json(rows) if json_ else show.show_payers(_console(), rows)
             return
-        row, link = enrolment.fresh_link(agent.desk, find_payer(agent.desk, payer).key)
+        row, link = enrolment.link_for(agent.desk, find_payer(agent.desk, payer).key)
         if json_:
             show.print_json({"payer": row.key, "name": row.name, "state": row.state, "link": link, "expires": row.link_expires})
         else:
@@ -242,7 +244,9 @@ def sandbox(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the demo keeps its configuration and store (emptied first).")] = Path(".demo"),
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its configuration and store (emptied first).")] = Path(
+        ".demo"
+    ),
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
     agreements: Annotated[int, typer.Option(help="How many agreements the simulated PSA has.")] = 12,
     keep: Annotated[
@@ -284,10 +288,11 @@ def _load(given: Path | None) -> Config:
 @contextmanager
 def _agent(given: Path | None, *, progress: bool = False) -> Iterator[Agent]:
     from connector.agent import Stopping, opened
+    from connector.config.check import secret_values
     from connector.logs import setup
 
     config = _load(given)
-    setup(config)
+    setup(lambda: secret_values(config))
     with _bar(progress) as step, opened(config, progress=step) as agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: agent.stop.set())

@@ -129,7 +129,9 @@ def _look_around(demo: Demo, keep: bool) -> None:
     config = f"--config {demo.config}"
     if keep:
         demo.console.print(f"\nStatus page: {demo.agent}/    Health: {demo.agent}/healthz    Metrics: {demo.agent}/metrics")
-        demo.console.print("Look around in another terminal (this one keeps the sandbox and the agent running; Ctrl-C ends them):")
+        demo.console.print(
+            "Look around in another terminal (this one keeps the sandbox and the agent running; Ctrl-C ends them):"
+        )
     else:
         demo.console.print(f"\nThe status page was at {demo.agent}/ ; `connector demo --keep` leaves it running. Look around:")
     for command in ("status", "plan", "reconcile --all", "enrol") if keep else ("status",):

@@ -85,22 +85,24 @@ def adopt(desk: Desk, customers: Iterable[str]) -> tuple[str, ...]:
     return tuple(rows[id].name for id in dict.fromkeys(customers) if id in rows and _adopt_one(desk, rows[id]))
 
 
-def fresh_link(desk: Desk, payer: str) -> tuple[PayerRow, str]:
-    """A page that works now: the first authorisation, or the change of a method. Rejected when we do not know the payer."""
+def link_for(desk: Desk, payer: str) -> tuple[PayerRow, str]:
+    """A link that works now: the first authorisation, or the change of a method. Rejected when we do not know the payer."""
     with desk.store.read() as tx:
         row = payers.get(tx, payer)
     if row is None or not row.customer:
         raise Rejected(f"no opted-in payer {payer!r} is known yet; `connector plan` shows who is opted in", code="unknown_payer")
-    if not row.method and row.link and not _stale(desk, row):
+    if desk.settings.durable_link is not None:
+        return row, desk.settings.durable_link(row.key)
+    if not row.method and not _stale(desk, row):
         return row, row.link
-    link, expires = desk.gateway.enrolment_link(
-        row.customer, enrolled=bool(row.method), return_url=desk.settings.return_url, key=_link_key(desk, row)
-    )
-    if not row.method:
-        with desk.store.begin() as tx:
-            row = replace(row, link=link, link_expires=expires)
-            payers.save(tx, row, now=desk.now())
-    return row, link
+    link, expires = page_for(desk, row)
+    return (row if row.method else _save(desk, replace(row, link=link, link_expires=expires))), link
+
+
+def page_for(desk: Desk, row: PayerRow) -> tuple[str, datetime]:
+    """The gateway's page for this payer now, and until when it works."""
+    key = WriteKey(value=f"link:{row.key}:{desk.now().isoformat()}", since=desk.now())
+    return desk.gateway.enrolment_link(row.customer, enrolled=bool(row.method), return_url=desk.settings.return_url, key=key)
 
 
 def _new_row(payer: Payer) -> PayerRow:
@@ -146,9 +148,7 @@ def _serve(desk: Desk, payer: Payer) -> int:
 def _durable_or_fresh(desk: Desk, row: PayerRow) -> PayerRow:
     if desk.settings.durable_link is not None:
         return replace(row, link=desk.settings.durable_link(row.key), link_expires=None)
-    link, expires = desk.gateway.enrolment_link(
-        row.customer, enrolled=False, return_url=desk.settings.return_url, key=_link_key(desk, row)
-    )
+    link, expires = page_for(desk, row)
     return replace(row, link=link, link_expires=expires)
 
 
@@ -158,10 +158,6 @@ def _stale(desk: Desk, row: PayerRow) -> bool:
     if desk.settings.durable_link is not None:
         return row.link != desk.settings.durable_link(row.key)
     return row.link_expires is None or row.link_expires - RENEW_BEFORE <= desk.now()
-
-
-def _link_key(desk: Desk, row: PayerRow) -> WriteKey:
-    return WriteKey(value=f"link:{row.key}:{desk.now().isoformat()}", since=desk.now())
 
 
 def _publish(desk: Desk, payer: Payer, row: PayerRow) -> None:

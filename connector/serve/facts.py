@@ -1,0 +1,96 @@
+"""What health, metrics and the status page are made of: gathered once, from the store alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from connector.model.charge import Charge, ChargeState
+from connector.model.money import Money, total
+from connector.store import Store, charges, freshness, holds, outbox, payers, settings, units
+from connector.store.freshness import Freshness
+
+STALE_S = 3600.0  # a connection without success for this long makes health degraded
+UNDELIVERED_S = 2 * 86_400.0  # two days of silence is what users were hurt by
+OPEN_STATES = (ChargeState.WAITING, ChargeState.HELD, ChargeState.RELEASED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """Counts and totals; no names, no ids. Times are the agent's clock."""
+
+    now: datetime
+    connections: tuple[Freshness, ...]
+    units: dict[str, int]
+    payers: dict[str, int]
+    charges: dict[str, int]
+    planned: dict[str, Money]  # state -> total
+    holds: dict[str, int]
+    deliveries: dict[str, int]
+    oldest_undelivered: datetime | None
+    attention: int
+    notices: tuple[str, ...]
+    rounds: int = 0
+    token_days: dict[str, int] | None = None
+
+    def lag_s(self, connection: Freshness) -> float | None:
+        """Seconds since the last success; None when there was none."""
+        return max(0.0, (self.now - connection.last_success).total_seconds()) if connection.last_success else None
+
+    def is_down(self, connection: Freshness) -> bool:
+        failed, worked = connection.last_failure, connection.last_success
+        return failed is not None and (worked is None or failed > worked)
+
+    @property
+    def undelivered_s(self) -> float:
+        return max(0.0, (self.now - self.oldest_undelivered).total_seconds()) if self.oldest_undelivered else 0.0
+
+    @property
+    def status(self) -> str:
+        """failing: money does not move as it should and it takes a person; degraded: late."""
+        tokens = (self.token_days or {}).values()
+        if self.undelivered_s > UNDELIVERED_S or any(days <= 0 for days in tokens):
+            return "failing"
+        late = any(self.is_down(c) and (self.lag_s(c) is None or (self.lag_s(c) or 0) > STALE_S) for c in self.connections)
+        if late or self.deliveries.get("parked") or self.attention or any(days < 14 for days in tokens):
+            return "degraded"
+        return "ok"
+
+
+def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str, int] | None = None) -> Facts:
+    """One read transaction."""
+    with store.read() as tx:
+        stored = charges.every(tx, OPEN_STATES)
+        attention = [*(settings.get(tx, "needs_attention") or []), *(settings.get(tx, "refused") or [])]
+        without = settings.get(tx, "due_without_invoice") or {}
+        return Facts(
+            now=now,
+            connections=tuple(freshness.every(tx)),
+            units=dict(Counter(row.state for row in units.every(tx))),
+            payers=dict(Counter(row.state for row in payers.every(tx))),
+            charges={str(state): sum(c.state is state for c in stored) for state in OPEN_STATES},
+            planned=_totals(stored),
+            holds=dict(Counter(hold.name for hold in holds.active(tx))),
+            deliveries=outbox.counts(tx),
+            oldest_undelivered=outbox.oldest_undelivered(tx),
+            attention=len(attention),
+            notices=_notices(without),
+            rounds=rounds,
+            token_days=token_days,
+        )
+
+
+def _totals(stored: list[Charge]) -> dict[str, Money]:
+    result: dict[str, Money] = {}
+    for state in OPEN_STATES:
+        for currency in sorted({c.currency for c in stored if c.state is state}):
+            amounts = [c.owed or c.computed for c in stored if c.state is state and c.currency == currency]
+            result[f"{state} {currency}"] = total(amounts, currency)
+    return result
+
+
+def _notices(without: dict[str, object]) -> tuple[str, ...]:
+    if not without.get("units"):
+        return ()
+    return (f"{without['units']} billing units due {without['day']} have no invoice in the PSA yet.",)
