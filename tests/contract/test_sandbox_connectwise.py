@@ -239,6 +239,13 @@ def test_a_condition_on_an_unknown_field_is_a_server_error(client: Client) -> No
     assert response.status_code == 500
 
 
+def test_conditions_that_make_the_address_too_long_are_refused(client: Client) -> None:
+    wanted = ",".join(str(number) for number in range(2500))
+    response = client.send("GET", "/finance/agreements", params={"conditions": f"id in ({wanted})"})
+
+    assert response.status_code == 414
+
+
 def test_records_are_found_by_when_they_changed(client: Client) -> None:
     client.world.advance_days(1)
     client.act("set_field", record="companies", id=20, field="city", value="Miami")

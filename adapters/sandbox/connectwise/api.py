@@ -22,6 +22,7 @@ from adapters.sandbox.wire import Request, Response, Router, json_response, plai
 COMPANY, PUBLIC_KEY, PRIVATE_KEY = "sandbox", "sandbox-public", "sandbox-private"
 ROOT = "/v4_6_release/apis/3.0"
 API_VERSION = "2026.4"
+MAX_QUERY_LENGTH = 10_000  # characters; longer conditions go to POST .../search, which finance does not have
 _REQUIRED = {
     "companies": frozenset({"identifier", "name"}),
     "agreements": frozenset({"name", "type", "company", "contact"}),
@@ -68,6 +69,8 @@ class Api:
         if request.path.startswith("/login/companyinfo/"):
             return _company_info(request.path.rpartition("/")[2])
         _authenticate(request)
+        if len(request.query) > MAX_QUERY_LENGTH:
+            raise Refusal(414, "RequestUriTooLong", "The request URI is too long.")
         inside = Request(**{**vars_of(request), "path": request.path.removeprefix(ROOT)})
         found = self._router.match(inside) if request.path.startswith(ROOT) else None
         if found is None:
