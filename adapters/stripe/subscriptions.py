@@ -59,6 +59,8 @@ class Subscriptions:
         return str(body["id"])
 
     def _update(self, change: Update, key: WriteKey) -> str:
+        if change.new.ends is not None and change.new.ends <= self._account.now.date():
+            return self._cancel(Cancel(old=change.old, on=change.new.ends, reason="the agreement has ended"), key)
         found = self._current(change.old.id)
         days = self._account.settings.days_until_due
         form = forms.update(found, change.new, instance=self._account.instance, days_until_due=days)

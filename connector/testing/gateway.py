@@ -1,4 +1,4 @@
-# ruff: noqa: S101 - a kit of tests asserts
+
 """What a gateway adapter must do. Inherit from `GatewayContract` in a test class and give it two fixtures:
 
     class TestMyGateway(GatewayContract):
@@ -463,6 +463,7 @@ class GatewayContract:
 
         gateway.apply(cancel, key=key("end", rig))
         gateway.apply(cancel, key=key("end", rig))
+        gateway.apply(Update(old=live, new=replace(live.subscription, ends=cancel.on)), key=key("update", rig))
         rig.advance(midday(ground.first) + timedelta(days=1))
 
         assert list(gateway.subscriptions()) == []

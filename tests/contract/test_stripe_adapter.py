@@ -205,10 +205,11 @@ def writes(served: SandboxRig) -> int:
     return sum(request["method"] != "GET" for request in served.world.requests)
 
 
-def test_a_person_s_own_choice_of_method_is_not_overruled(served: SandboxRig, adapter: Stripe) -> None:
+def test_a_method_chosen_after_an_enrolment_is_not_overruled_by_it(served: SandboxRig, adapter: Stripe) -> None:
     contract = TestStripe()
     ground = contract.prepared(adapter, served)
-    contract.enrol(adapter, served, ground, MethodKind.CARD)
+    adapter.enrolment_link(ground.customer, enrolled=False, return_url="https://msp.example", key=key("enrol", served))
+    served.enrol(ground.customer, MethodKind.CARD)  # finished, but nobody looked before the payer changed it once more
     served.advance(served.now() + timedelta(days=1))
     chosen = served.partner.actions["portal_change_method"](ground.customer, "us_bank_account")
 
@@ -216,6 +217,18 @@ def test_a_person_s_own_choice_of_method_is_not_overruled(served: SandboxRig, ad
 
     assert after.default_method is not None
     assert after.default_method.id == chosen["id"]
+
+
+def test_a_person_may_go_back_to_an_older_method(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    first = contract.enrol(adapter, served, ground, MethodKind.CARD).default_method
+    served.advance(served.now() + timedelta(days=1))
+    contract.enrol(adapter, served, ground, MethodKind.BANK_DEBIT)
+    assert first is not None
+    served.dashboard.customers.update(ground.customer, {"invoice_settings": {"default_payment_method": first.id}})
+
+    assert adapter.adopt_new_methods(ground.customer).default_method == first
 
 
 def test_a_customer_that_was_there_before_us_keeps_its_name(served: SandboxRig, adapter: Stripe) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from adapters.stripe.settings import StripeSettings
 from connector.config.secret import Secret
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater, Unauthorized
 from connector.model.agreement import Payer
+from connector.model.ledger import EventPage
 from connector.ports import WriteKey
 from connector.testing.doubles import context
 
@@ -189,3 +190,64 @@ def test_a_deleted_customer_is_named_and_missing(tmp_path: Path) -> None:
         gateway.ensure_customer(PAYER, known="cus_1", key=KEY)
 
     assert gateway.customers(["cus_1"]) == {}
+
+
+def page(*data: Any) -> Reply:
+    return 200, {**PAGE, "data": list(data)}
+
+
+def test_money_that_never_was_at_stripe_is_no_payment(tmp_path: Path) -> None:
+    recorded = {
+        "id": "inpay_1",
+        "invoice": "in_1",
+        "status": "paid",
+        "amount_paid": 500,
+        "currency": "usd",
+        "created": 1_767_600_000,
+        "payment": {"type": "payment_record", "payment_record": "pr_1"},
+    }
+
+    assert stripe(tmp_path, Script(page(recorded))).payments("in_1") == []
+
+
+def test_a_cursor_older_than_stripe_s_memory_is_lost_even_if_stripe_says_nothing(tmp_path: Path) -> None:
+    gateway = stripe(tmp_path, Script(page()))
+    now = context().clock.now()
+    month_ago, yesterday = (int((now - timedelta(days=days)).timestamp()) for days in (31, 1))
+
+    assert gateway.events(after=f"evt_1@{month_ago}").lost
+    assert gateway.events(after="not a cursor").lost
+    assert gateway.events(after=f"evt_1@{yesterday}") == EventPage(events=(), cursor=f"evt_1@{yesterday}")
+
+
+def test_a_debit_under_way_is_named_before_stripe_is_asked_to_void(tmp_path: Path) -> None:
+    invoice = {
+        "id": "in_1",
+        "number": "A-1",
+        "customer": "cus_1",
+        "status": "open",
+        "currency": "usd",
+        "metadata": {"psa_connector": "test"},
+        "lines": {"data": [], "has_more": False},
+        "attempted": True,
+        **dict.fromkeys(("total", "amount_due", "amount_remaining"), 500),
+        **dict.fromkeys(("amount_paid", "created", "period_end"), 0),
+    }
+    payment = {
+        "id": "inpay_1",
+        "invoice": "in_1",
+        "status": "open",
+        "currency": "usd",
+        "created": 0,
+        "payment": {"type": "payment_intent", "payment_intent": {"id": "pi_1", "status": "processing"}},
+    }
+    script = Script((200, invoice), page(payment), (200, invoice), page(payment))
+    gateway = stripe(tmp_path, script)
+    found = gateway.invoice("in_1")
+    assert found is not None
+
+    with pytest.raises(Rejected, match=r"A-1 \(in_1\) is under way at the bank") as refused:
+        gateway.write_off(found)
+
+    assert refused.value.code == "payment_in_flight"
+    assert {request.method for request in script.sent} == {"GET"}
