@@ -96,7 +96,7 @@ class Rules:
         try:
             return self._mapping.section(section).read(record)
         except FieldError as error:
-            raise Rejected(f"{error.place}: {section}.{error.field}: {error}", code="mapping_failed") from None
+            raise Rejected(f"field mapping, section {section}: {error}", code="mapping_failed") from None
 
     def _text(self, fields: Mapping[str, Any], name: str) -> str:
         value = fields.get(name)
