@@ -324,3 +324,25 @@ def test_a_detached_method_is_a_default_nowhere_and_cannot_be_used_again(stage: 
         stage.v1.payment_methods.attach(method, {"customer": customer})
     with pytest.raises(stripe.InvalidRequestError, match="must be attached"):
         stage.v1.customers.update(customer, {"invoice_settings": {"default_payment_method": method}})
+
+
+def test_an_invoice_paid_outside_of_stripe_makes_no_payment_here(stage: Scene) -> None:
+    invoice = stage.released()
+    stage.act("mark_paid", invoice=invoice.id)
+    stage.world.advance_days(3)
+    closed = stage.invoice(invoice.id)
+
+    assert (closed.status, closed.amount_paid_off_stripe) == ("paid", 112_500)
+    assert [p.status for p in stage.v1.invoice_payments.list({"invoice": invoice.id}).data] == ["canceled"]
+    assert stage.v1.charges.list().data == []
+
+
+def test_a_method_of_a_kind_that_the_subscription_does_not_take_is_not_used(stage: Scene) -> None:
+    _, subscription = stage.armed("us_bank_account")
+    stage.v1.subscriptions.update(subscription, {"payment_settings": {"payment_method_types": ["card"]}})
+    stage.to(2026, 2, 1, 13)
+    invoice = stage.v1.invoices.finalize_invoice(stage.draft(subscription).id, {"auto_advance": True})
+    stage.to(2026, 2, 3)
+
+    assert (stage.invoice(invoice.id).status, stage.invoice(invoice.id).next_payment_attempt) == ("open", None)
+    assert stage.v1.charges.list().data == []

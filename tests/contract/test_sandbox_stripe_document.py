@@ -88,6 +88,8 @@ def _write_off(stage: Scene, customer: str, subscription: str) -> None:
     other = invoices.create({"customer": customer})
     invoices.delete(other.id)
     stage.v1.subscriptions.cancel(subscription, {"cancellation_details": {"comment": "left"}})
+    stage.act("fail_payout", payout=stage.v1.payouts.list().data[0].id)
+    stage.v1.customers.delete(stage.customer().id)
     stage.to(2026, 3, 10)
 
 

@@ -126,3 +126,15 @@ def test_each_payout_equals_the_sum_of_what_it_took(stage: Scene) -> None:
 
     assert len(payouts) > 4
     assert set(sums) == {0}
+
+
+def test_a_payout_that_the_bank_refuses_comes_back_into_the_balance(stage: Scene) -> None:
+    paid(stage)
+    stage.to(2026, 2, 9)
+    (payout,) = stage.v1.payouts.list().data
+    stage.act("fail_payout", payout=payout.id)
+    failed = stage.v1.payouts.retrieve(payout.id)
+    stage.to(2026, 2, 13)
+
+    assert (payout.status, failed.status, failed.failure_code) == ("paid", "failed", "account_closed")
+    assert [p.amount for p in stage.v1.payouts.list().data] == [109_207, 109_207]

@@ -246,3 +246,16 @@ def test_the_next_occurrence_may_be_next_year() -> None:
     found = next_occurrence(at(2026, 3, 2), day=1, hour=12, minute=0, second=0, month=3)
 
     assert found == at(2027, 3, 1, 12)
+
+
+def test_a_deleted_customer_is_billed_no_more_and_cannot_be_used(stage: Scene) -> None:
+    customer, subscription = stage.armed()
+    stage.act("delete_customer", customer=customer)
+    stage.to(2026, 2, 2)
+
+    assert stage.v1.customers.retrieve(customer).deleted
+    assert stage.v1.customers.list().data == []
+    assert stage.v1.subscriptions.retrieve(subscription).status == "canceled"
+    assert stage.v1.invoices.list().data == []
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        stage.subscribe(customer, items=[item(stage.product())])

@@ -46,6 +46,7 @@ INDEXES: Mapping[str, Mapping[str, Callable[[Body], Hashable]]] = {
     "setup_intent": {"customer": _field("customer"), "payment_method": _field("payment_method")},
     "checkout.session": {"customer": _field("customer"), "status": _field("status")},
     "refund": {"charge": _field("charge"), "payment_intent": _field("payment_intent")},
+    "mandate": {"payment_method": _field("payment_method")},
     "dispute": {"charge": _field("charge"), "payment_intent": _field("payment_intent")},
     "credit_note": {"invoice": _field("invoice"), "customer": _field("customer")},
     "balance_transaction": {"source": _field("source"), "type": _field("type")},
@@ -168,6 +169,7 @@ class Account:
         self._world = world
         self.tables: dict[str, Table] = {}
         self.lines: dict[str, list[Body]] = {}
+        self.deleted: set[str] = set()  # customers
         self.behaviour: dict[str, str] = {}  # payment method -> how its bank answers
         self.attempts: dict[str, int] = {}  # invoice -> tries of the retry schedule so far
         self.refused: dict[str, str] = {}  # invoice -> payment method that was declined for good
@@ -228,7 +230,7 @@ class Account:
     def need(self, kind: str, id: str, param: str = "id") -> Body:
         """Raises resource_missing as Stripe words it for that parameter."""
         body = self.find(kind, id)
-        if body is None:
+        if body is None or id in self.deleted:
             raise no_such(kind, id, param=param)
         return body
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from adapters.sandbox.stripe import catalog, customers, reversals, subscriptions
+from adapters.sandbox.stripe import balance, catalog, customers, invoices, reversals, subscriptions
 from adapters.sandbox.stripe.account import Account, Body
 from adapters.sandbox.stripe.errors import StripeError
 from adapters.sandbox.stripe.params import decode
@@ -82,6 +82,19 @@ class Actions:
         """The bank returns a debit that had succeeded: a dispute that is lost at once."""
         self._charge(payment_intent)
         return reversals.return_debit(self._account, payment_intent)
+
+    def fail_payout(self, payout: str) -> Body:
+        """The owner's bank refuses a payout, perhaps days after it was reported as paid."""
+        return balance.fail(self._account, self._get("payout", payout))
+
+    def mark_paid(self, invoice: str) -> Body:
+        """The owner notes in the dashboard that an open invoice was paid outside of Stripe."""
+        body = self._get("invoice", invoice)
+        return _refusing(lambda: invoices.pay(self._account, body["id"], {"paid_out_of_band": True}))
+
+    def delete_customer(self, customer: str) -> Body:
+        """The owner deletes a customer in the dashboard."""
+        return _refusing(lambda: customers.delete(self._account, customer))
 
     def edit_subscription(self, id: str, **changes: Any) -> Body:
         """The owner changes a subscription in the dashboard, with the parameters of an update."""

@@ -82,9 +82,28 @@ def arrive(account: Account, id: str) -> None:
 
 def reconciled(account: Account, id: str) -> None:
     payout = account.get("payout", id)
+    if payout["status"] != "paid":
+        return
     payout["reconciliation_status"] = "completed"
     payout["trace_id"] = {"status": "supported", "value": f"SANDBOX{account.count('trace'):06}"}
     account.save(payout, "payout.reconciliation_completed")
+
+
+def fail(account: Account, payout: Body) -> Body:
+    """The bank refused the money: it is available again, and goes out with a later payout."""
+    if payout["status"] not in ("pending", "paid"):
+        raise ValueError(f"{payout['id']} is {payout['status']}")
+    back = move(
+        account, amount=payout["amount"], currency=payout["currency"], type="payout_failure", category="payout_reversal",
+        source=payout["id"], description="STRIPE PAYOUT FAILURE",
+    )  # fmt: skip
+    payout.update(
+        status="failed",
+        failure_balance_transaction=back["id"],
+        failure_code="account_closed",
+        failure_message="The bank account has been closed.",
+    )
+    return account.save(payout, "payout.failed")
 
 
 def overview(account: Account) -> Body:

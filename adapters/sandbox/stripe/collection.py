@@ -65,7 +65,9 @@ def method_for(account: Account, invoice: Body) -> Body | None:
         or (subscription and subscription["default_payment_method"])
         or customer["invoice_settings"]["default_payment_method"]
     )
-    return account.find("payment_method", wanted)
+    method = account.find("payment_method", wanted)
+    types = invoice["payment_settings"]["payment_method_types"]
+    return method if method and (types is None or method["type"] in types) else None
 
 
 def subscription_of(account: Account, invoice: Body) -> Body | None:

@@ -31,6 +31,32 @@ def update(account: Account, id: str, p: dict[str, Any]) -> Body:
     return customer
 
 
+def delete(account: Account, id: str) -> Body:
+    """Its subscriptions end at once; what it was billed stays."""
+    customer = account.need("customer", id)
+    for subscription in account.table("subscription").where(customer=id):
+        if subscription["ended_at"] is None:
+            subscription.update(status="canceled", ended_at=account.now, canceled_at=account.now)
+            account.save(subscription, "customer.subscription.deleted")
+    for invoice in account.table("invoice").where(customer=id, status="open"):
+        invoice.update(auto_advance=False, next_payment_attempt=None)
+    for method in account.table("payment_method").where(customer=id):
+        method["customer"] = None
+        account.save(method, "payment_method.detached")
+    account.deleted.add(id)
+    account.save(customer, "customer.deleted")
+    return _gone(id)
+
+
+def retrieve(account: Account, id: str) -> Body:
+    """A deleted one is still known by its id."""
+    return _gone(id) if id in account.deleted else account.need("customer", id)
+
+
+def _gone(id: str) -> Body:
+    return {"id": id, "object": "customer", "deleted": True}
+
+
 def _write(account: Account, customer: Body, p: dict[str, Any]) -> None:
     settings = p.get("invoice_settings", {})
     if settings.get("default_payment_method"):

@@ -104,12 +104,12 @@ def line_of(account: Account, item: Body) -> Body:
     raise KeyError(item["id"])
 
 
-def take_pending(account: Account, invoice: Body, *, subscription: str | None) -> None:
-    """Pending items of the customer come first, the latest of them on top. None: only those of no subscription."""
+def take_pending(account: Account, invoice: Body, *, of: tuple[str | None, ...]) -> None:
+    """Pending items of the customer come first, the latest of them on top. `of`: their subscriptions, None for none."""
     pending = account.table("invoiceitem").where(customer=invoice["customer"], invoice=None)
     for item in reversed(pending):
         named = item["parent"]["subscription_details"]["subscription"] if item["parent"] else None
-        if named in (None, subscription) and item["currency"] == invoice["currency"]:
+        if named in of and item["currency"] == invoice["currency"]:
             add_invoice_item(account, invoice, item)
             account.save(item)
 

@@ -33,7 +33,7 @@ def create(account: Account, p: dict[str, Any]) -> Body:
     _write(account, invoice, p)
     drafting.set_advance(account, invoice, p.get("auto_advance", False))
     if p.get("pending_invoice_items_behavior") == "include":
-        drafting.take_pending(account, invoice, subscription=subscription["id"] if subscription else None)
+        drafting.take_pending(account, invoice, of=(subscription["id"] if subscription else None,))
     return drafting.finish(account, invoice)
 
 

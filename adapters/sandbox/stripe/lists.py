@@ -63,6 +63,11 @@ def products(account: Account, p: dict[str, Any]) -> Body:
     return listed(account, "product", "/v1/products", p, keep=lambda body: ids is None or body["id"] in ids)
 
 
+def customers(account: Account, p: dict[str, Any]) -> Body:
+    wanted = {"email": p["email"]} if "email" in p else {}
+    return listed(account, "customer", "/v1/customers", p, wanted=wanted, keep=lambda body: body["id"] not in account.deleted)
+
+
 def subscriptions(account: Account, p: dict[str, Any]) -> Body:
     """Without `status`: all but the ended ones."""
     status = p.get("status", "")

@@ -1,6 +1,7 @@
 """Bracketed form parameters, and what an operation accepts. Anything else is refused, as Stripe refuses it.
 
-Only parameters that this sandbox acts on are listed: one that it would have to ignore counts as unknown.
+Only parameters that this sandbox acts on are listed: one that it would have to ignore counts as unknown. (The exception
+is `off_session`: no customer of the sandbox is ever asked to confirm a payment.)
 """
 
 from __future__ import annotations

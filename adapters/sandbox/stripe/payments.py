@@ -53,7 +53,7 @@ def in_flight(account: Account, invoice: Body) -> bool:
 
 def attempt(account: Account, intent: Body, method: Body) -> str:
     """`succeeded`, `processing` or `failed`."""
-    mandates = [m["id"] for m in account.table("mandate") if m["payment_method"] == method["id"]]
+    mandates = [mandate["id"] for mandate in account.table("mandate").where(payment_method=method["id"])]
     charge = shapes_money.charge(
         account.id("ch_" if method["type"] == "card" else "py_"),
         account.now,

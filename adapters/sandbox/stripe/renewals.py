@@ -70,7 +70,7 @@ def bill(account: Account, subscription: Body, reason: str, *, period: tuple[int
         auto_advance=pause is None,
     )  # fmt: skip
     invoice.update(period_start=period[0], period_end=period[1])
-    drafting.take_pending(account, invoice, subscription=subscription["id"])
+    drafting.take_pending(account, invoice, of=(None, subscription["id"]))
     for item in reversed(items_of(account, subscription)):
         drafting.add_item_line(account, invoice, item, share=share)
     drafting.finish(account, invoice, silent=pause is not None)  # drafts of a paused subscription are found by listing
@@ -135,7 +135,7 @@ def invoice_prorations(account: Account, subscription: Body) -> None:
         account, customer, currency=subscription["currency"], reason="subscription_update", subscription=subscription,
         auto_advance=subscription["pause_collection"] is None,
     )  # fmt: skip
-    drafting.take_pending(account, invoice, subscription=subscription["id"])
+    drafting.take_pending(account, invoice, of=(None, subscription["id"]))
     if not account.lines[invoice["id"]]:
         return
     drafting.finish(account, invoice)

@@ -219,8 +219,11 @@ STATUSES = (
 def _billing() -> list[Route]:
     changed_product = params(**PRODUCT)
     return [
-        *_resource("/v1/customers", "customer", (params(**CUSTOMER), customers.create), (params(**CUSTOMER), customers.update)),
-        _route("GET", "/v1/customers", filters(**LISTED, email=Text(512)), lists.plain("customer", "/v1/customers", "email")),
+        _route("GET", "/v1/customers/{id}", params(), _alone(customers.retrieve)),
+        _route("POST", "/v1/customers", params(**CUSTOMER), customers.create),
+        _route("POST", "/v1/customers/{id}", params(**CUSTOMER), _by_id(customers.update)),
+        _route("GET", "/v1/customers", filters(**LISTED, email=Text(512)), lists.customers),
+        _route("DELETE", "/v1/customers/{id}", Hash(), _alone(customers.delete)),
         *_resource(
             "/v1/products",
             "product",

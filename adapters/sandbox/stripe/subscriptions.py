@@ -226,7 +226,7 @@ def update(account: Account, id: str, p: dict[str, Any]) -> Body:
     _check_update(account, subscription, p)
     before = {name: subscription[name] for name in p if name in subscription and name != "items"}
     if "items" in p:
-        before["items"] = {"data": list(subscription["items"]["data"])}
+        before["items"] = {"data": [dict(item) for item in subscription["items"]["data"]]}
         _change_items(account, subscription, p)
     _plain_fields(account, subscription, p)
     if "pause_collection" in p:
