@@ -8,7 +8,7 @@ from datetime import date
 
 from adapters.stripe import forms, translate, wire
 from adapters.stripe.account import Account
-from adapters.stripe.customers import Customers
+from adapters.stripe.customers import CLOCK_SKEW, Customers
 from adapters.stripe.invoices import Invoices
 from adapters.stripe.translate import CHARGE_AUTOMATICALLY, OWNER, SEND_INVOICE
 from connector.errors import Rejected, RetryLater
@@ -18,6 +18,7 @@ from connector.model.subscription import LiveSubscription
 from connector.ports import WriteKey
 
 CONVERGE_ROUNDS = 3
+SAME_KEY_S = 900
 WRITTEN_OFF = "written_off"  # slot of the line that brings a draft to nothing
 
 
@@ -50,7 +51,7 @@ class Collecting:
 
     def find_draft(self, key: WriteKey, *, customer: str) -> GatewayInvoice | None:
         """Also when it is no draft any more."""
-        params = {"customer": customer}
+        params = {"customer": customer, "created": {"gte": int((key.since - CLOCK_SKEW).timestamp())}}
         for body in self._api.pages("list invoices", self._api.v1.invoices.list, params):
             metadata = body.get("metadata") or {}
             if self._account.owns(metadata) and metadata.get("write_key") == key.value:
@@ -77,8 +78,10 @@ class Collecting:
     def _write_slot(self, invoice: str, write: forms.SlotWrite, turn: int) -> None:
         items = self._api.v1.invoice_items
         if not write.item:
-            # A key of its own, so that a request that Stripe still holds cannot add the line a second time.
-            key = forms.once("line", invoice, write.form, turn)
+            # The same key for a while, so that a request that Stripe still holds cannot add the line a second time;
+            # not for ever, because Stripe would repeat a stored breakdown for a day.
+            while_held = int(self._account.now.timestamp() // SAME_KEY_S)
+            key = forms.once("line", invoice, write.form, turn, while_held)
             self._api.write(f"add the line {write.slot} to invoice {invoice}", items.create, write.form, key=key)
         elif write.form:
             self._api.write(f"change the line {write.slot} of invoice {invoice}", items.update, write.item, write.form)
@@ -132,6 +135,7 @@ class Collecting:
 
     def write_off(self, invoice: GatewayInvoice) -> GatewayInvoice:
         found = self._invoices.ours(invoice.id)
+        self._refuse_paid(found)
         if found.status == "draft":
             self._close_draft(found)
             found = self._invoices.ours(invoice.id)
@@ -139,9 +143,16 @@ class Collecting:
             self._refuse_in_flight(found, "written off")
             self._api.write(f"void invoice {found.id}", self._api.v1.invoices.void_invoice, found.id, {})
             found = self._invoices.ours(invoice.id)
-        if found.status == "paid" and found.amount_paid > 0:
-            raise Rejected(f"Invoice {_named(found)} is paid already: refund it instead of writing it off.", code="already_paid")
         return self._invoices.translated(found)
+
+    def _refuse_paid(self, found: wire.Invoice) -> None:
+        if found.amount_paid > 0:
+            if found.status == "open" and found.auto_advance:
+                self._update(found.id, {"auto_advance": False})  # what remains of it is not to be collected either
+            paid = translate.money(found.amount_paid, found.currency)
+            raise Rejected(
+                f"{paid} of invoice {_named(found)} is paid already: refund it instead of writing it off.", code="already_paid"
+            )
 
     def _close_draft(self, draft: wire.Invoice) -> None:
         """Finalized without collection: the draft of a subscription cannot be deleted."""

@@ -1,4 +1,3 @@
-
 """What a gateway adapter must do. Inherit from `GatewayContract` in a test class and give it two fixtures:
 
     class TestMyGateway(GatewayContract):
@@ -521,6 +520,7 @@ class GatewayContract:
         self.enrol(gateway, rig, ground, MethodKind.CARD)
         live = self.mirrored(gateway, rig, ground, automatic=True)
 
+        intent, other = key("draft/1", rig), key("draft/2", rig)
         made = self.by_hand(gateway, rig, ground, live)
         rig.forget_keys()
         again = self.by_hand(gateway, rig, ground, live)
@@ -529,8 +529,8 @@ class GatewayContract:
         assert made == again
         assert (made.total.minor, made.bills_on, made.unit, made.subscription) == (5400, ground.first, "psa:4711", live.id)
         assert [draft.id for draft in gateway.drafts()] == [made.id]
-        assert gateway.find_draft(key("draft/1", rig), customer=ground.customer) == made
-        assert gateway.find_draft(key("draft/2", rig), customer=ground.customer) is None
+        assert gateway.find_draft(intent, customer=ground.customer) == made
+        assert gateway.find_draft(other, customer=ground.customer) is None
 
     def test_a_draft_by_hand_without_answer_is_found_and_completed(
         self, gateway: Gateway, rig: GatewayRig, ground: Ground

@@ -220,8 +220,8 @@ def test_a_cursor_older_than_stripe_s_memory_is_lost_even_if_stripe_says_nothing
     assert gateway.events(after=f"evt_1@{yesterday}") == EventPage(events=(), cursor=f"evt_1@{yesterday}")
 
 
-def test_a_debit_under_way_is_named_before_stripe_is_asked_to_void(tmp_path: Path) -> None:
-    invoice = {
+def open_invoice(**changes: Any) -> dict[str, Any]:
+    return {
         "id": "in_1",
         "number": "A-1",
         "customer": "cus_1",
@@ -232,7 +232,11 @@ def test_a_debit_under_way_is_named_before_stripe_is_asked_to_void(tmp_path: Pat
         "attempted": True,
         **dict.fromkeys(("total", "amount_due", "amount_remaining"), 500),
         **dict.fromkeys(("amount_paid", "created", "period_end"), 0),
+        **changes,
     }
+
+
+def test_a_debit_under_way_is_named_before_stripe_is_asked_to_void(tmp_path: Path) -> None:
     payment = {
         "id": "inpay_1",
         "invoice": "in_1",
@@ -241,7 +245,7 @@ def test_a_debit_under_way_is_named_before_stripe_is_asked_to_void(tmp_path: Pat
         "created": 0,
         "payment": {"type": "payment_intent", "payment_intent": {"id": "pi_1", "status": "processing"}},
     }
-    script = Script((200, invoice), page(payment), (200, invoice), page(payment))
+    script = Script((200, open_invoice()), page(payment), (200, open_invoice()), page(payment))
     gateway = stripe(tmp_path, script)
     found = gateway.invoice("in_1")
     assert found is not None
@@ -251,3 +255,16 @@ def test_a_debit_under_way_is_named_before_stripe_is_asked_to_void(tmp_path: Pat
 
     assert refused.value.code == "payment_in_flight"
     assert {request.method for request in script.sent} == {"GET"}
+
+
+def test_what_remains_of_a_half_paid_invoice_is_stopped_and_told(tmp_path: Path) -> None:
+    half = open_invoice(amount_paid=200, amount_remaining=300, attempted=False, auto_advance=True)
+    script = Script((200, half))
+    gateway = stripe(tmp_path, script)
+    found = gateway.invoice("in_1")
+    assert found is not None
+
+    with pytest.raises(Rejected, match=r"2\.00 USD of invoice A-1"):
+        gateway.write_off(found)
+
+    assert (script.sent[-1].method, script.sent[-1].body) == ("POST", "auto_advance=false")
