@@ -142,7 +142,7 @@ class QuickBooks:
             for step in range(ATTEMPTS):
                 before = self._invoice(payment.invoice) if payment.invoice else None
                 try:
-                    return self._post(payment, before, key, step)
+                    return self._post(payment, before, key)
                 except Rejected as error:
                     if step == ATTEMPTS - 1 or not self._moved(error, before):
                         raise
@@ -160,7 +160,7 @@ class QuickBooks:
 
     # How it is done.
 
-    def _post(self, payment: BooksPayment, invoice: BooksInvoice | None, key: WriteKey, step: int) -> Posted:
+    def _post(self, payment: BooksPayment, invoice: BooksInvoice | None, key: WriteKey) -> Posted:
         account, method = self._rules.of_payment(payment)
         zero = Money.zero(payment.amount.currency)
         room = min(payment.applied, payment.amount, invoice.balance, key=_minor) if invoice else zero
@@ -173,7 +173,7 @@ class QuickBooks:
             account=account,
             method=self._method(method) if method else "",
         )
-        content, reply = self._client.write("Payment", body, request_id=translate.request_id(key, step))
+        content, reply = self._client.write("Payment", body, request_id=translate.request_id(key))
         written = wire.read_written(wire.Payment, content, reply)
         if written.payment_ref_num != body["PaymentRefNum"]:
             raise reply.unreadable(f"payment {written.id}, which is another one")

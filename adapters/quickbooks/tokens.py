@@ -18,6 +18,7 @@ from connector.ports import Clock, TokenCell, TokenStore
 
 PARTNER = "quickbooks"
 EXPIRING = timedelta(minutes=5)
+LOCKED_S = 20.0  # the longest that a silent token endpoint may keep the lock
 RECONNECT = "Connect the app to the company again and put the new refresh token into the configuration (refresh_token)"
 
 
@@ -58,16 +59,16 @@ class Tokens:
         return datetime.fromisoformat(value["access_expires"]) - self._clock.now() > EXPIRING
 
     def _renew(self, *, refused: str) -> str:
+        client = self._client()  # asks Intuit where its token endpoint is: not while everybody waits for the lock
         with self._store.locked(PARTNER) as cell:
             value = cell.value
             if not self._usable(value, refused):
-                value = self._refreshed(cell, value)
+                value = self._refreshed(client, cell, value)
         with self._guard:
             self._value = value
         return value["access_token"]
 
-    def _refreshed(self, cell: TokenCell, stored: Mapping[str, str]) -> Mapping[str, str]:
-        client = self._client()
+    def _refreshed(self, client: _Client, cell: TokenCell, stored: Mapping[str, str]) -> Mapping[str, str]:
         used = self._ask(client, self._candidates(stored))
         value = self._as_value(client, used)
         cell.save(value)  # first of all: whoever loses this refresh token has to be connected again by hand
@@ -125,7 +126,7 @@ class _Client(AuthClient):  # type: ignore[misc] # the library has no types
     """Intuit's own client (it is a session), with the timeouts that it lacks."""
 
     def __init__(self, settings: QuickBooksSettings) -> None:
-        self._timeouts = (settings.connect_timeout_s, settings.read_timeout_s)
+        self._timeouts = (settings.connect_timeout_s, min(settings.read_timeout_s, LOCKED_S))
         super().__init__(settings.client_id, settings.client_secret.get(), "", settings.discovery_url)
         self.headers["x-include-refresh-token-hard-expires-in"] = "true"
         self.auth = _keep_headers  # else a .netrc entry would replace the client's credentials

@@ -32,9 +32,9 @@ def reference(key: WriteKey) -> str:
     return f"S{digest[:20]}"
 
 
-def request_id(key: WriteKey, step: int = 0) -> str:
-    """The same for the same attempt, another one for the next. `step`: a changed body needs an id of its own."""
-    return str(uuid.uuid5(_REQUESTS, f"{key.value}/{key.attempt}" + (f"/{step}" if step else "")))
+def request_id(key: WriteKey) -> str:
+    """The same for the same attempt, whatever the body has become: a replayed answer is better than a second payment."""
+    return str(uuid.uuid5(_REQUESTS, f"{key.value}/{key.attempt}"))
 
 
 def marker(instance: str) -> str:
@@ -98,7 +98,7 @@ def invoice(found: wire.Invoice, currency: str) -> BooksInvoice:
         id=found.id,
         number=found.doc_number,
         customer=found.customer_ref.value,
-        dated=date.fromisoformat(found.txn_date),
+        dated=date.fromisoformat(found.txn_date[:10]),
         total=_money(found.total_amt, found.currency_ref, currency),
         balance=_money(found.balance, found.currency_ref, currency),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_pascal
 
 from adapters.http import Reply
@@ -16,7 +16,16 @@ R = TypeVar("R", bound="Record")
 
 
 class Record(BaseModel):
+    """A property that is null counts as one that is not there."""
+
     model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_pascal)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, content: Any) -> Any:
+        if isinstance(content, Mapping):
+            return {name: value for name, value in content.items() if value is not None}
+        return content
 
 
 class Ref(BaseModel):

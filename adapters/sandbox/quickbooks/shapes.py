@@ -38,10 +38,12 @@ _TXN = (
 )
 _SALES = (
     " CustomerRef CustomerMemo BillAddr ShipAddr ClassRef SalesTermRef DueDate ShipMethodRef ShipDate TrackingNum"
-    " ApplyTaxAfterDiscount PrintStatus EmailStatus BillEmail BillEmailCc BillEmailBcc DeliveryInfo ARAccountRef"
-    " PaymentMethodRef PaymentRefNum DepositToAccountRef Deposit AllowIPNPayment AllowOnlinePayment"
-    " AllowOnlineCreditCardPayment AllowOnlineACHPayment EInvoiceStatus ECloudStatusTimeStamp InvoiceLink ShipFromAddr"
-    " TaxExemptionRef InvoiceRef"
+    " ApplyTaxAfterDiscount PrintStatus EmailStatus BillEmail ARAccountRef PaymentMethodRef PaymentRefNum DepositToAccountRef"
+    " DeliveryInfo ShipFromAddr TaxExemptionRef"
+)
+_INVOICE = (
+    " BillEmailCc BillEmailBcc Deposit AllowIPNPayment AllowOnlinePayment AllowOnlineCreditCardPayment AllowOnlineACHPayment"
+    " EInvoiceStatus ECloudStatusTimeStamp InvoiceLink"
 )
 _SEARCH = {
     "Id": Value.ID,
@@ -65,7 +67,7 @@ _ALL = (
             "AlternatePhone Mobile Fax PrimaryEmailAddr WebAddr DefaultTaxCodeRef Taxable BillAddr ShipAddr Notes Job",
             "BillWithParent ParentRef SalesTermRef PaymentMethodRef ARAccountRef CurrencyRef PreferredDeliveryMethod",
             "ResaleNum TaxExemptionReasonId IsProject PrimaryTaxIdentifier OpenBalanceDate OtherAddr ContactName",
-            "AltContactName CreditLimit OverDueBalance TotalRevenue TotalExpense CustomerTypeRef AcctNum TaxIdentifier",
+            "AltContactName CreditLimit OverDueBalance TotalRevenue TotalExpense CustomerTypeRef AcctNum",
         ),
         derived=_words("FullyQualifiedName Level Balance BalanceWithJobs ClientEntityId"),
         searchable={
@@ -103,7 +105,7 @@ _ALL = (
     ),
     Shape(
         name="Invoice",
-        writable=_words(_TXN, _SALES),
+        writable=_words(_TXN, _SALES, _INVOICE),
         derived=_words("TotalAmt Balance HomeBalance HomeTotalAmt FreeFormAddress"),
         searchable={**_TXN_SEARCH, "CustomerRef": Value.REF, "DueDate": Value.DATE, "Balance": Value.NUMBER},
         transaction=True,
