@@ -145,8 +145,8 @@ def undelivered(tx: Connection) -> list[Delivery]:
 
 def counts(tx: Connection) -> dict[str, int]:
     """By state; every state is there."""
-    found = tx.execute(select(table.c.state, func.count()).group_by(table.c.state)).tuples()
-    return {**{str(state): 0 for state in DeliveryState}, **dict(found)}
+    found = tx.execute(select(table.c.state, func.count()).group_by(table.c.state)).all()
+    return {str(state): 0 for state in DeliveryState} | {row[0]: row[1] for row in found}
 
 
 def oldest_undelivered(tx: Connection) -> datetime | None:

@@ -17,7 +17,8 @@ def _insert(tx: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
 
 def insert_new(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """False, and nothing is written, when a unique index already has such a row."""
-    return tx.execute(_insert(tx, table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    inserted = _insert(tx, table).values(**values).on_conflict_do_nothing().returning(*table.primary_key)
+    return tx.execute(inserted).one_or_none() is not None
 
 
 def upsert(tx: Connection, table: Table, values: Mapping[str, Any]) -> None:

