@@ -121,10 +121,12 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -
 
 
 def _policy(policy: Policy, unit: BillingUnit) -> Policy:
-    """The agreement may have its own charge date and its own first day, by the field mapping."""
-    rule, _, day = unit.root.charge_date.partition(":")
-    if rule:
-        policy = replace(policy, charge_date=rule, day=int(day) if day else policy.day)
+    """The agreement may have its own charge date (a rule's name, or a day of the month) and its own first day."""
+    rule = unit.root.charge_date
+    if rule.isdigit():
+        policy = replace(policy, charge_date="day_of_month", day=int(rule))
+    elif rule:
+        policy = replace(policy, charge_date=rule)
     if unit.root.collect_from is not None:
         policy = replace(policy, collect_from=max(policy.collect_from, unit.root.collect_from))
     return policy

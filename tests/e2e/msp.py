@@ -1,0 +1,205 @@
+"""One MSP in a test: a simulated world behind real HTTP, and the real agent (its configuration, its store, its flows) on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cryptography.fernet import Fernet
+
+from adapters.sandbox.seed import build_world
+from adapters.sandbox.server import Sandbox
+from adapters.sandbox.world import World
+from connector.agent import Agent, opened, sync_once
+from connector.config.load import load_config
+from connector.flows import mirror, reconcile
+from connector.flows.reconcile import Reconciliation
+from connector.model.charge import Charge, ChargeState, Hold
+from connector.model.ledger import LedgerEntry
+from connector.store import charges, holds, ledger, outbox, payers
+from connector.store.outbox import Delivery
+
+SECRETS = {
+    "connectwise_public": "sandbox-public",
+    "connectwise_private": "sandbox-private",
+    "stripe": "sk_test_sandbox",
+    "quickbooks_client": "sandbox-secret",
+    "quickbooks_refresh": "sandbox-refresh-1",
+}
+
+
+def settings(folder: Path, sandbox: str, **changes: Any) -> dict[str, Any]:
+    """A configuration against the sandbox; `changes` replace top-level parts, dictionaries are merged one level deep."""
+
+    def secret(name: str) -> dict[str, str]:
+        return {"file": str(folder / "secrets" / name)}
+
+    content: dict[str, Any] = {
+        "instance": "test-msp",
+        "company": {"name": "Test MSP", "time_zone": "America/New_York", "currency": "USD"},
+        "database": f"sqlite:///{folder}/connector.db",
+        "secrets": {"key": secret("key")},
+        "collect_from": "2026-01-10",
+        "psa": {
+            "adapter": "connectwise",
+            "mapping": "shipped:connectwise",
+            "settings": {
+                "base_url": f"{sandbox}/connectwise",
+                "company_id": "sandbox",
+                "public_key": secret("connectwise_public"),
+                "private_key": secret("connectwise_private"),
+                "client_id": "11111111-2222-3333-4444-555555555555",
+            },
+        },
+        "gateway": {
+            "adapter": "stripe",
+            "settings": {"base_url": f"{sandbox}/stripe", "secret_key": secret("stripe")},
+        },
+        "books": {
+            "adapter": "quickbooks",
+            "mapping": "shipped:quickbooks",
+            "settings": {
+                "base_url": f"{sandbox}/quickbooks",
+                "discovery_url": f"{sandbox}/quickbooks/.well-known/openid_configuration",
+                "realm_id": "9130350000000001",
+                "client_id": "sandbox-client",
+                "client_secret": secret("quickbooks_client"),
+                "refresh_token": secret("quickbooks_refresh"),
+            },
+        },
+        "write_back": {"psa_payments": "connector"},
+        "sandbox": {"url": sandbox},
+    }
+    for name, value in changes.items():
+        content[name] = {**content[name], **value} if isinstance(value, dict) and isinstance(content.get(name), dict) else value
+    return content
+
+
+def write_config(folder: Path, sandbox: str, **changes: Any) -> Path:
+    (folder / "secrets").mkdir(exist_ok=True)
+    for name, value in {**SECRETS, "key": Fernet.generate_key().decode()}.items():
+        path = folder / "secrets" / name
+        if not path.exists():
+            path.write_text(value)
+            path.chmod(0o600)
+    path = folder / "connector.yaml"
+    path.write_text(yaml.safe_dump(settings(folder, sandbox, **changes)))
+    return path
+
+
+@dataclass
+class Msp:
+    world: World
+    agent: Agent
+    folder: Path
+    url: str
+
+    # What people do
+
+    def act(self, action: str, **arguments: Any) -> Any:
+        partner, _, name = action.partition(".")
+        with self.world.lock:
+            return self.world.partners[partner].actions[name](**arguments)  # type: ignore[attr-defined]
+
+    def enrol(self, *, only: str | None = None, method: str = "card", behaviour: str = "ok") -> list[str]:
+        """Every payer with a link opens it (or only those whose name begins so). Names."""
+        with self.agent.store.read() as tx:
+            waiting = [row for row in payers.every(tx) if row.link and not row.method]
+        done = []
+        for row in sorted(waiting, key=lambda r: r.name):
+            session = re.search(r"cs_test_\w+", row.link)
+            if session and (only is None or row.name.startswith(only)):
+                self.act("stripe.complete_checkout", session=session.group(), method=method, behaviour=behaviour)
+                done.append(row.name)
+        return done
+
+    # What time and the agent do
+
+    def to(self, day: str, hour: int = 18) -> None:
+        moment = datetime.combine(date.fromisoformat(day), time(hour), UTC)
+        self.world.advance(moment)
+
+    def cycle(self, times: int = 2) -> dict[str, Any]:
+        report: dict[str, Any] = {}
+        for _ in range(times):
+            report = sync_once(self.agent)
+            errors = {name: part for name, part in report.items() if isinstance(part, dict) and part.get("error")}
+            assert not errors, errors
+        return report
+
+    def through(self, day: str, *, every_days: int = 1) -> None:
+        """Live day by day until then, the agent going round each day."""
+        end = datetime.combine(date.fromisoformat(day), time(18), UTC)
+        while self.world.now < end:
+            self.world.advance_days(every_days)
+            self.cycle(1)
+
+    def plan(self) -> mirror.Mirror:
+        return mirror.plan(self.agent.desk)
+
+    def reconcile(self) -> Reconciliation:
+        return reconcile.reconcile(self.agent.desk)
+
+    # What is so afterwards
+
+    def charges(self, *states: ChargeState) -> list[Charge]:
+        with self.agent.store.read() as tx:
+            return charges.every(tx, states or None)
+
+    def charge(self, id: str) -> Charge:
+        return next(charge for charge in self.charges() if charge.id == id)
+
+    def holds(self) -> list[Hold]:
+        with self.agent.store.read() as tx:
+            return holds.active(tx)
+
+    def ledger(self) -> list[LedgerEntry]:
+        with self.agent.store.read() as tx:
+            return ledger.entries(tx)
+
+    def undelivered(self) -> list[Delivery]:
+        with self.agent.store.read() as tx:
+            return outbox.undelivered(tx)
+
+    def requests(self, *, partner: str | None = None, writes: bool = False) -> list[dict[str, Any]]:
+        """The sandbox's own record; a query or a token is no write."""
+        reads = ("GET", "HEAD")
+        return [
+            row
+            for row in self.world.requests
+            if partner in (None, row["partner"])
+            and not (writes and (row["method"] in reads or "/query" in row["path"] or "/tokens/" in row["path"]))
+        ]
+
+    # The partners' own state
+
+    def psa_invoices(self) -> list[dict[str, Any]]:
+        return _rows(self.world.partners["connectwise"].state()["invoices"])
+
+    def stripe(self, kind: str) -> list[dict[str, Any]]:
+        return _rows(self.world.partners["stripe"].state()[kind])
+
+    def books(self, kind: str) -> list[dict[str, Any]]:
+        return _rows(self.world.partners["quickbooks"].state()[kind])
+
+
+def _rows(table: Any) -> list[dict[str, Any]]:
+    return list(table.values()) if isinstance(table, dict) else list(table)
+
+
+@contextmanager
+def msp(folder: Path, *, agreements: int = 12, lines: int = 4, seed: int = 1, **changes: Any) -> Iterator[Msp]:
+    world = build_world(seed=seed, agreements=agreements, lines=lines)
+    with Sandbox(world) as sandbox, opened(load_config(write_config(folder, sandbox.url, **changes))) as agent:
+        yield Msp(world=world, agent=agent, folder=folder, url=sandbox.url)
+
+
+def cents(value: Any) -> int:
+    return int((Decimal(str(value)) * 100).to_integral_value())
