@@ -75,7 +75,7 @@ def diff(wanted: Mapping[str, Wanted], live: Iterable[LiveSubscription], *, toda
 def refusals(plan: Plan, limits: Limits, *, allow_cancels: int = 0, allow_changes: int = 0) -> tuple[str, ...]:
     """Why this plan is not carried out without a person: the number, the limit and the way on."""
     result: list[str] = []
-    cancels, updates = plan.count(Cancel), plan.count(Update)
+    cancels, updates = plan.count(Cancel), sum(_changes_amounts(change) for change in plan.changes)
     if _too_many(cancels, plan.live, limits.cancels_percent, max(limits.always_allowed, allow_cancels)):
         result.append(
             f"{cancels} of {plan.live} subscriptions would be cancelled (limit {limits.cancels_percent} %);"
@@ -87,6 +87,11 @@ def refusals(plan: Plan, limits: Limits, *, allow_cancels: int = 0, allow_change
             f" if intended: connector apply --allow-changes {updates}"
         )
     return tuple(result)
+
+
+def _changes_amounts(change: Change) -> bool:
+    """That a payer enrolled, or a description changed, moves no money."""
+    return isinstance(change, Update) and change.old.subscription.items != change.new.items
 
 
 def _too_many(number: int, of: int, percent: Decimal, allowed: int) -> bool:

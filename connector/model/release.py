@@ -12,7 +12,6 @@ from connector.model.invoice import Adjustment, BooksInvoice, Customer, GatewayI
 from connector.model.money import Money, total
 from connector.model.period import add_months
 
-
 COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
 
 
