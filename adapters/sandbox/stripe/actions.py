@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from adapters.sandbox.stripe import balance, catalog, customers, invoices, reversals, subscriptions
+from adapters.sandbox.stripe.accepts import CHANGED_SUBSCRIPTION
 from adapters.sandbox.stripe.account import Account, Body
 from adapters.sandbox.stripe.errors import StripeError
 from adapters.sandbox.stripe.params import decode
 from adapters.sandbox.stripe.payments import BEHAVIOURS
-from adapters.sandbox.stripe.routes import CHANGED_SUBSCRIPTION
 
 METHODS = ("card", "us_bank_account")
 

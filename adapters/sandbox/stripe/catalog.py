@@ -31,15 +31,19 @@ def update_product(account: Account, id: str, p: dict[str, Any]) -> Body:
     return account.save(product, "product.updated")
 
 
-def price_from(account: Account, data: dict[str, Any], at: str) -> Body:
-    """A new price of an existing product. `at` names the parameter for the error."""
-    product = account.need("product", data["product"], f"{at}[product]")
+def check_amount(data: dict[str, Any], at: str) -> None:
     if ("unit_amount" in data) == ("unit_amount_decimal" in data):
         raise StripeError(
             "You must specify exactly one of `unit_amount` and `unit_amount_decimal`.",
             code="parameter_missing",
             param=f"{at}[unit_amount]",
         )
+
+
+def price_from(account: Account, data: dict[str, Any], at: str) -> Body:
+    """A new price of an existing product. `at` names the parameter for the error."""
+    product = account.need("product", data["product"], f"{at}[product]")
+    check_amount(data, at)
     recurring = data.get("recurring")
     price = shapes.price(
         account.id("price_"),

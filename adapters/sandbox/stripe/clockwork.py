@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapters.sandbox.stripe import balance, collection, customers, renewals, reversals, subscriptions
+from adapters.sandbox.stripe import balance, collection, renewals, reversals, sessions, subscriptions
 from adapters.sandbox.stripe.account import Account
 
 JOBS: dict[str, Callable[[Account, str], object]] = {
     "ach_return": reversals.return_debit_due,
     "attempt": collection.attempt_due,
     "cancel": subscriptions.cancel_due,
-    "expire_session": customers.expire_session,
+    "expire_session": sessions.expire_session,
     "finalize": renewals.finalize_due,
     "incomplete": subscriptions.incomplete_due,
     "payout": balance.pay_out,

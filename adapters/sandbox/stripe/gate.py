@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.sandbox.stripe import lists
-from adapters.sandbox.stripe.account import API_VERSION, Account, Body
+from adapters.sandbox.stripe import expand
+from adapters.sandbox.stripe.account import Account, Body
 from adapters.sandbox.stripe.errors import StripeError, invalid
+from adapters.sandbox.stripe.eventlog import API_VERSION
 from adapters.sandbox.stripe.params import decode
 from adapters.sandbox.stripe.periods import DAY_S
 from adapters.sandbox.stripe.routes import ROUTES, Route
@@ -100,7 +101,7 @@ class Gate:
         account.request = (request_id, key)
         try:
             body = route.handler(account, accepted, **names)
-            return 200, _text(lists.expanded(account, body, accepted.get("expand", [])))
+            return 200, _text(expand.expanded(account, body, accepted.get("expand", [])))
         except StripeError as error:
             if error.before_execution:
                 raise
