@@ -67,13 +67,14 @@ def payment_body(
 
 def apply_body(payment: wire.Payment, *, invoice: str, amount: Decimal) -> dict[str, Any]:
     """One more line. Every line is sent again: QuickBooks replaces them all together."""
-    parts = payment.applied()
-    parts[invoice] = parts.get(invoice, Decimal(0)) + amount
+    parts = payment.linked()
+    target = ("Invoice", invoice)
+    parts[target] = parts.get(target, Decimal(0)) + amount
     changed = Payment()
     changed.Id, changed.SyncToken, changed.sparse = payment.id, payment.sync_token, True
     changed.CustomerRef = _ref(payment.customer_ref.value)
     changed.TotalAmt = payment.total_amt
-    changed.Line = [_line(id, part) for id, part in parts.items()]
+    changed.Line = [_line(id, part, kind) for (kind, id), part in parts.items()]
     return _sent(changed, "domain")
 
 
@@ -123,9 +124,9 @@ def _ref(value: str) -> Ref:
     return made
 
 
-def _line(invoice: str, amount: Decimal) -> PaymentLine:
+def _line(id: str, amount: Decimal, kind: str = "Invoice") -> PaymentLine:
     line, link = PaymentLine(), LinkedTxn()
-    link.TxnId, link.TxnType, link.TxnLineId = invoice, "Invoice", None
+    link.TxnId, link.TxnType, link.TxnLineId = id, kind, None
     line.Amount, line.LinkedTxn = amount, [link]
     return line
 

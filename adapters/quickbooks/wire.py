@@ -69,14 +69,18 @@ class Payment(Record):
     def deposited(self) -> bool:
         return any(link.txn_type == "Deposit" for link in self.linked_txn)
 
-    def applied(self) -> dict[str, Decimal]:
-        """Invoice id -> how much of this payment."""
-        parts: dict[str, Decimal] = {}
+    def linked(self) -> dict[tuple[str, str], Decimal]:
+        """Type and id of what it is linked to (invoices, credit memos) -> how much of it."""
+        parts: dict[tuple[str, str], Decimal] = {}
         for line in self.line:
             for link in line.linked_txn:
-                if link.txn_type == "Invoice":
-                    parts[link.txn_id] = parts.get(link.txn_id, Decimal(0)) + line.amount
+                target = (link.txn_type, link.txn_id)
+                parts[target] = parts.get(target, Decimal(0)) + line.amount
         return parts
+
+    def applied(self) -> dict[str, Decimal]:
+        """Invoice id -> how much of this payment."""
+        return {id: part for (kind, id), part in self.linked().items() if kind == "Invoice"}
 
 
 class Invoice(Record):

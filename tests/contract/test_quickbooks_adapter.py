@@ -405,6 +405,22 @@ def test_applied_elsewhere_by_a_human_is_left_as_it_is(books: QuickBooks, office
     assert office.record(early.id)["SyncToken"] == "0"
 
 
+def test_a_credit_memo_that_a_bookkeeper_tied_to_our_payment_stays_tied(
+    books: QuickBooks, office: Office, acme: str, bill: str
+) -> None:
+    memo = office.hand.enter_credit_memo("Acme", "30")
+    early = books.post(payment(acme, bill, "100.00", applied="60"), key=key())
+    links = [("Invoice", bill, "90"), ("CreditMemo", memo, "30")]
+    lines = [{"Amount": amount, "LinkedTxn": [{"TxnId": id, "TxnType": kind}]} for kind, id, amount in links]
+    office.partner.company.update("Payment", {"Id": early.id, "SyncToken": "0", "sparse": True, "Line": lines})
+
+    applied = books.apply(early.id, invoice=bill, amount=usd("40"))
+
+    assert applied.unapplied == usd("30")
+    assert office.balance(bill) == 0
+    assert office.partner.company.get("CreditMemo", memo)["Balance"] == 0
+
+
 def test_the_ping_says_which_account_is_wrong(open_books: Any, office: Office, tmp_path: Path) -> None:
     rule = "  payment:\n    fields:\n      deposit_account_id: {value: '%s'}\n"
 

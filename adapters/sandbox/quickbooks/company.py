@@ -88,7 +88,9 @@ class Company:
         """Sparse: what is named changes. Full: what is not named is cleared. Lines change all together or not at all."""
         shape = SHAPES[kind]
         old = self._addressed(kind, body)
-        record = {name: value for name, value in old.items() if body.get("sparse") or name not in shape.writable}
+        record = {
+            name: value for name, value in old.items() if body.get("sparse") in (True, "true") or name not in shape.writable
+        }
         record |= self._taken(shape, body)
         self._defaults(shape, record, old)
         self._check(shape, record, old, include)
