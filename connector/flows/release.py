@@ -197,8 +197,9 @@ def _wait(desk: Desk, charge: Charge, on: date, bill: PsaInvoice | None) -> None
 
 
 def _note_bill(desk: Desk, charge: Charge, on: date | None, bill: PsaInvoice | None) -> None:
-    id, number = (bill.id, bill.number) if bill else ("", "")
-    if (charge.charge_date, charge.psa_invoice, charge.psa_number) == (on, id, number):
+    """Which bill, when and how much, as far as it is known before the release."""
+    id, number, open_ = (bill.id, bill.number, bill.balance) if bill else ("", "", None)
+    if (charge.charge_date, charge.psa_invoice, charge.psa_number, charge.owed) == (on, id, number, open_):
         return
     with desk.store.begin() as tx:
-        charges.update(tx, charge.id, charge_date=on, psa_invoice=id, psa_number=number, now=desk.now())
+        charges.update(tx, charge.id, charge_date=on, psa_invoice=id, psa_number=number, owed=open_, now=desk.now())
