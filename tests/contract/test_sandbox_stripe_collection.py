@@ -346,3 +346,11 @@ def test_a_method_of_a_kind_that_the_subscription_does_not_take_is_not_used(stag
 
     assert (stage.invoice(invoice.id).status, stage.invoice(invoice.id).next_payment_attempt) == ("open", None)
     assert stage.v1.charges.list().data == []
+
+
+def test_where_retries_are_switched_off_nobody_tries_again(stage: Scene) -> None:
+    stage.act("set_retries", enabled=False)
+    invoice = stage.released("card", "decline_once")
+    stage.to(2026, 2, 20)
+
+    assert (stage.invoice(invoice.id).status, stage.invoice(invoice.id).next_payment_attempt) == ("open", None)

@@ -259,3 +259,24 @@ def test_a_deleted_customer_is_billed_no_more_and_cannot_be_used(stage: Scene) -
     assert stage.v1.invoices.list().data == []
     with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
         stage.subscribe(customer, items=[item(stage.product())])
+
+
+def test_a_planned_cancellation_can_be_taken_back_or_moved(stage: Scene) -> None:
+    _, subscription = stage.armed()
+    update = stage.v1.subscriptions.update
+    planned = update(subscription, {"cancel_at_period_end": True})
+    moved = update(subscription, {"cancel_at_period_end": False, "cancel_at": at(2026, 2, 20)})
+    taken_back = update(subscription, {"cancel_at": ""})
+    stage.to(2026, 3, 2)
+
+    assert [one.cancel_at for one in (planned, moved, taken_back)] == [FEBRUARY, at(2026, 2, 20), None]
+    assert stage.v1.subscriptions.retrieve(subscription).status == "active"
+
+
+def test_a_refused_change_changes_nothing(stage: Scene) -> None:
+    subscription = stage.subscribe(stage.customer().id, items=[item(stage.product())])
+    changes = [{"id": subscription.items.data[0].id, "quantity": 1}, item("psa_1", interval="year")]
+    with pytest.raises(stripe.InvalidRequestError, match="one billing interval"):
+        stage.v1.subscriptions.update(subscription.id, {"items": changes, "proration_behavior": "none"})
+
+    assert [i.quantity for i in stage.v1.subscriptions.retrieve(subscription.id).items.data] == [25]

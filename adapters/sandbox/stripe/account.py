@@ -35,8 +35,8 @@ class Account:
         self.deleted: set[str] = set()  # customers
         self.behaviour: dict[str, str] = {}  # payment method -> how its bank answers
         self.attempts: dict[str, int] = {}  # invoice -> tries of the retry schedule so far
+        self.retries = True  # the owner's setting: failed payments are tried again on a schedule
         self.refused: dict[str, str] = {}  # invoice -> payment method that was declined for good
-        self.payout_of: dict[str, str] = {}  # balance transaction -> payout
         self.payout_members: dict[str, list[Body]] = {}  # payout -> its transactions, newest first
         self.unpaid: list[str] = []  # balance transactions that no payout took yet
         self.payout_days: set[int] = set()

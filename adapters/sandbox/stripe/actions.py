@@ -60,6 +60,10 @@ class Actions:
         self._get("payment_method", method)
         self._account.behaviour[method] = _known(behaviour)
 
+    def set_retries(self, enabled: bool) -> None:
+        """The owner switches the automatic retries of failed payments on or off."""
+        self._account.retries = enabled
+
     def refund(self, payment_intent: str, amount: int | None = None) -> Body:
         """The owner refunds in the dashboard; everything that is left without an amount (minor units)."""
         asked = {"payment_intent": payment_intent, "reason": "requested_by_customer"}

@@ -65,8 +65,6 @@ def _send(account: Account, currency: str, transactions: list[Body]) -> None:
     payout["balance_transaction"] = account.add(own)["id"]
     taken = {transaction["id"] for transaction in transactions}
     account.unpaid = [id for id in account.unpaid if id not in taken]
-    for id in (*taken, own["id"]):
-        account.payout_of[id] = payout["id"]
     account.payout_members[payout["id"]] = [own, *reversed(transactions)]
     account.add(payout, "payout.created")
     account.schedule(arrival, "payout_arrives", payout["id"])

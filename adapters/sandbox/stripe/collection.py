@@ -156,7 +156,7 @@ def _plan_retry(account: Account, invoice: Body) -> None:
     retries = account.attempts[invoice["id"]] - 1
     subscription = subscription_of(account, invoice)
     first_one = subscription is not None and subscription["status"] == "incomplete"
-    if retries < len(RETRY_DAYS) and not first_one:
+    if account.retries and retries < len(RETRY_DAYS) and not first_one:
         plan_attempt(account, invoice, account.now + RETRY_DAYS[retries] * DAY_S)
 
 

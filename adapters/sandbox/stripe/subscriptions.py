@@ -23,7 +23,7 @@ def create(account: Account, p: dict[str, Any]) -> Body:
     if "billing_cycle_anchor_config" in p:
         unnamed: Body = dict.fromkeys(("day_of_month", "hour", "minute", "month", "second"))
         subscription["billing_cycle_anchor_config"] = {**unnamed, **p["billing_cycle_anchor_config"]}
-    _plain_fields(account, subscription, p)
+    _plain_fields(subscription, p)
     customer["currency"] = currency
     account.add(subscription)
     for at, wanted in enumerate(p["items"]):
@@ -38,6 +38,7 @@ def _begin(account: Account, subscription: Body, p: dict[str, Any], *, future: b
     cycle = cycle_of(subscription)
     end = subscription["billing_cycle_anchor"] if future else cycle.after(now)
     renewals.set_period(account, subscription, now, end)
+    _at_period_end(account, subscription, was=False, explicit=None)
     account.emit("customer.subscription.created", subscription)
     renewals.watch(account, subscription)
     if not future:
@@ -77,7 +78,7 @@ def _add_item(account: Account, subscription: Body, wanted: dict[str, Any], pric
 PLAIN = ("cancel_at", "cancel_at_period_end", "collection_method", "default_payment_method", "description")
 
 
-def _plain_fields(account: Account, subscription: Body, p: dict[str, Any]) -> None:
+def _plain_fields(subscription: Body, p: dict[str, Any]) -> None:
     subscription.update({name: p[name] for name in PLAIN if name in p})
     if "metadata" in p:
         subscription["metadata"] = merged(subscription["metadata"], p["metadata"])
@@ -91,8 +92,6 @@ def _plain_fields(account: Account, subscription: Body, p: dict[str, Any]) -> No
         flexible = {"proration_discounts": "included", **p["billing_mode"].get("flexible", {})}
         kind = p["billing_mode"]["type"]
         subscription["billing_mode"] = {"flexible": flexible if kind == "flexible" else None, "type": kind}
-    if p.get("cancel_at_period_end") and not subscription["canceled_at"]:
-        subscription["canceled_at"] = account.now
 
 
 def update(account: Account, id: str, p: dict[str, Any]) -> Body:
@@ -102,11 +101,11 @@ def update(account: Account, id: str, p: dict[str, Any]) -> Body:
     if "items" in p:
         before["items"] = {"data": [dict(item) for item in subscription["items"]["data"]]}
         _change_items(account, subscription, p)
-    _plain_fields(account, subscription, p)
+    _plain_fields(subscription, p)
     if "pause_collection" in p:
         _pause(account, subscription, p["pause_collection"])
     if "cancel_at_period_end" in p:
-        _at_period_end(account, subscription, p["cancel_at_period_end"])
+        _at_period_end(account, subscription, was=before["cancel_at_period_end"], explicit=p.get("cancel_at"))
     if "cancellation_details" in p:
         subscription["cancellation_details"] = {**subscription["cancellation_details"], **p["cancellation_details"]}
     renewals.watch(account, subscription)
@@ -132,16 +131,15 @@ def _change_items(account: Account, subscription: Body, p: dict[str, Any]) -> No
 
 
 def _change_item(account: Account, subscription: Body, change: dict[str, Any], at: str) -> None:
-    price = _price(account, change, at) if "price" in change or "price_data" in change else None
     if "id" not in change:
-        assert price is not None  # noqa: S101 - _check_items saw to it
-        _add_item(account, subscription, change, price)
+        _add_item(account, subscription, change, _price(account, change, at))
         return
     item = account.get("subscription_item", change["id"])
     if change.get("deleted"):
         account.table("subscription_item").remove(item["id"])
         return
-    if price is not None:
+    if "price" in change or "price_data" in change:
+        price = _price(account, change, at)
         item.update(price=price, plan=shapes.plan(price))
     item["quantity"] = change.get("quantity", item["quantity"])
     if "metadata" in change:
@@ -162,10 +160,13 @@ def resume(account: Account, id: str) -> None:
         account.save(subscription, "customer.subscription.updated", pause_collection=pause)
 
 
-def _at_period_end(account: Account, subscription: Body, wanted: bool) -> None:
-    end = items_of(account, subscription)[0]["current_period_end"]
-    subscription["cancel_at"] = end if wanted else None
-    subscription["canceled_at"] = account.now if wanted else None
+def _at_period_end(account: Account, subscription: Body, *, was: bool, explicit: int | None) -> None:
+    """The flag stands for a moment; taking it back takes the moment back, unless another one is named."""
+    if subscription["cancel_at_period_end"]:
+        subscription["cancel_at"] = items_of(account, subscription)[0]["current_period_end"]
+        subscription["canceled_at"] = subscription["canceled_at"] or account.now
+    elif was:
+        subscription.update(cancel_at=explicit, canceled_at=None)
 
 
 def cancel(account: Account, id: str, p: dict[str, Any]) -> Body:
