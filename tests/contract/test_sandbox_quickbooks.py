@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,7 +24,7 @@ from quickbooks.objects.base import LinkedTxn, Ref
 from quickbooks.objects.payment import PaymentLine
 
 from adapters.sandbox.faults import Fault
-from adapters.sandbox.quickbooks import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH_TOKEN, REALM, QuickBooks
+from adapters.sandbox.quickbooks import CLIENT_ID, CLIENT_SECRET, FIRST_REFRESH_TOKEN, REALM, QuickBooks, Refused
 from adapters.sandbox.server import Sandbox
 from adapters.sandbox.world import World
 
@@ -569,3 +571,63 @@ def test_injected_faults_speak_as_quickbooks_does(api: Api, world: World, partne
     assert api.error(broken) == (500, "10000")
     assert busy.status_code == 429
     assert api.get("customer/1").status_code == 200
+
+
+# The books add up.
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_books_add_up_whatever_is_done_to_them(partner: QuickBooks, seed: int) -> None:
+    chance = random.Random(seed)
+    hand, company = partner.bookkeeper, partner.company
+    for name in ("Acme", "Other"):
+        hand.enter_customer(name)
+    numbers = [f"N{n}" for n in range(8)]
+
+    def any_payment() -> str:
+        return chance.choice(list(company.records["Payment"]) or ["0"])
+
+    acts: list[Callable[[], object]] = [
+        lambda: hand.enter_invoice(
+            chance.choice(numbers), chance.choice(["Acme", "Other"]), "2026-01-01", "2026-02-01", chance.randint(1, 90)
+        ),
+        lambda: hand.enter_payment(
+            chance.choice(["Acme", "Other"]), chance.randint(1, 99), number=chance.choice([*numbers, None])
+        ),
+        lambda: hand.enter_credit_memo(chance.choice(["Acme", "Other"]), chance.randint(1, 20)),
+        lambda: hand.delete_invoice(chance.choice(numbers)),
+        lambda: hand.void_invoice(chance.choice(numbers)),
+        lambda: hand.delete_payment(any_payment()),
+        lambda: hand.void_payment(any_payment()),
+        lambda: hand.edit_payment(any_payment(), amount=chance.randint(0, 60)),
+        lambda: hand.make_deposit([any_payment()]),
+        lambda: hand.undo_deposit(chance.choice(list(company.records["Deposit"]) or ["0"])),
+    ]
+    for _ in range(120):
+        with suppress(Refused, ValueError):
+            chance.choices(acts, weights=[4, 4, 1, 1, 1, 1, 1, 2, 1, 1])[0]()
+
+        assert_it_adds_up(company.records)
+
+
+def assert_it_adds_up(records: dict[str, dict[str, dict[str, Any]]]) -> None:
+    applied: dict[str, Decimal] = {}
+    for payment in records["Payment"].values():
+        used = sum((line["Amount"] for line in payment["Line"]), Decimal(0))
+        assert payment["UnappliedAmt"] == payment["TotalAmt"] - used >= 0
+        for line in payment["Line"]:
+            applied[line["LinkedTxn"][0]["TxnId"]] = applied.get(line["LinkedTxn"][0]["TxnId"], Decimal(0)) + line["Amount"]
+        for link in payment.get("LinkedTxn", ()):
+            assert link["TxnId"] in records["Deposit"]
+    assert set(applied) <= set(records["Invoice"])
+    for invoice in records["Invoice"].values():
+        assert invoice["Balance"] == invoice["TotalAmt"] - applied.get(invoice["Id"], Decimal(0)) >= 0
+    for customer in records["Customer"].values():
+        owed = sum((i["Balance"] for i in records["Invoice"].values() if i["CustomerRef"]["value"] == customer["Id"]), Decimal(0))
+        credit = sum(
+            (p["UnappliedAmt"] for p in records["Payment"].values() if p["CustomerRef"]["value"] == customer["Id"]), Decimal(0)
+        )
+        memos = sum(
+            (m["Balance"] for m in records["CreditMemo"].values() if m["CustomerRef"]["value"] == customer["Id"]), Decimal(0)
+        )
+        assert customer["Balance"] == owed - credit - memos

@@ -312,32 +312,28 @@ class QuickBooks:
         records = self.company.records
         now = stamp(self._world.now)
         common = {"domain": "QBO", "sparse": False, "SyncToken": "0", "MetaData": {"CreateTime": now, "LastUpdatedTime": now}}
-        for id, name, type, subtype, classification in _ACCOUNTS:
-            records["Account"][id] = {
-                "Name": name,
-                "SubAccount": False,
-                "FullyQualifiedName": name,
-                "Active": True,
-                "Classification": classification,
-                "AccountType": type,
-                "AccountSubType": subtype,
-                "CurrentBalance": Decimal(0),
-                "CurrentBalanceWithSubAccounts": Decimal(0),
-                "CurrencyRef": {"value": "USD", "name": "United States Dollar"},
-                **common,
-                "Id": id,
-            }
+        for row in _ACCOUNTS:
+            records["Account"][row[0]] = _account(*row) | common
         for number, (name, type) in enumerate(_METHODS, 1):
             records["PaymentMethod"][str(number)] = {"Name": name, "Active": True, "Type": type, **common, "Id": str(number)}
-        records["CompanyInfo"][REALM] = {
-            "CompanyName": COMPANY_NAME,
-            "LegalName": COMPANY_NAME,
-            "Country": "US",
-            "FiscalYearStartMonth": "January",
-            "DefaultTimeZone": "America/New_York",
-            **common,
-            "Id": "1",
-        }
+        about = {"CompanyName": COMPANY_NAME, "LegalName": COMPANY_NAME, "Country": "US", "FiscalYearStartMonth": "January"}
+        records["CompanyInfo"][REALM] = {**about, "DefaultTimeZone": "America/New_York", **common, "Id": "1"}
+
+
+def _account(id: str, name: str, type: str, subtype: str, classification: str) -> Record:
+    return {
+        "Id": id,
+        "Name": name,
+        "SubAccount": False,
+        "FullyQualifiedName": name,
+        "Active": True,
+        "Classification": classification,
+        "AccountType": type,
+        "AccountSubType": subtype,
+        "CurrentBalance": Decimal(0),
+        "CurrentBalanceWithSubAccounts": Decimal(0),
+        "CurrencyRef": {"value": "USD", "name": "United States Dollar"},
+    }
 
 
 def _response(body: bytes) -> Response:
