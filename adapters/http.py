@@ -19,14 +19,13 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import requests
-import structlog
 import urllib3.exceptions
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
 from connector.ports import Budget, Clock
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 logging.getLogger("urllib3").setLevel(logging.INFO)  # its debug lines show whole addresses, query included
 
 _CHUNK_BYTES = 64 * 1024
@@ -251,14 +250,9 @@ class Http:
         self._wait_for_budget()
         started = time.monotonic()
         reply = self._receive(request, started)
+        took_ms = (time.monotonic() - started) * 1000
         log.debug(
-            "request",
-            partner=self.partner,
-            method=request.method,
-            path=request.path,
-            status=reply.status,
-            ms=round((time.monotonic() - started) * 1000),
-            request_id=_request_id(reply),
+            "%s %s %s: %d in %.0f ms %s", self.partner, request.method, request.path, reply.status, took_ms, _request_id(reply)
         )
         return self._judged(reply)
 
