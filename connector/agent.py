@@ -345,7 +345,7 @@ def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings
         psa_payments=config.write_back.psa_payments,
         books_payments=config.write_back.books == "connector",
         wait_days=config.write_back.wait_days,
-        return_url=str(config.serve.public_url or "https://example.com/"),
+        return_url=str(config.serve.public_url or ""),
         durable_link=_durable_link(config),
         worker=holder(),
         progress=step,

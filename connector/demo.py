@@ -43,6 +43,7 @@ gateway:
   settings:
     base_url: {sandbox}/stripe
     secret_key: {{file: {folder}/secrets/stripe}}
+    return_url: https://demo-msp.example/thanks
 
 books:
   adapter: quickbooks

@@ -9,7 +9,7 @@ from adapters.stripe import forms, translate, wire
 from adapters.stripe.account import Account
 from adapters.stripe.client import PAGE_SIZE, Body
 from adapters.stripe.translate import OWNER
-from connector.errors import ConfigError, Rejected
+from connector.errors import Rejected
 from connector.model.agreement import Payer
 from connector.model.invoice import Customer
 from connector.ports import WriteKey
@@ -18,6 +18,7 @@ MAX_NAME = 256
 MAX_EMAIL = 512
 ONE_BY_ONE = 5  # up to here customers are read by id, beyond it by the page
 CLOCK_SKEW = timedelta(days=1)
+PORTAL_LIFE = timedelta(minutes=5)  # a portal page must be opened soon after it was made
 PAGE_MARGIN = timedelta(hours=1)  # an enrolment page that lives shorter than this is not handed out again
 WITH_METHOD = "invoice_settings.default_payment_method"
 ADOPTED = "adopted_setup_intent"  # on a customer: the enrolment whose method was made the default
@@ -96,13 +97,24 @@ class Customers:
 
     # Enrolment
 
-    def enrolment_link(self, customer: str, *, return_url: str) -> tuple[str, datetime]:
-        """A Checkout page in setup mode, the same one while it lives: also to change a method, because a customer portal
-        page is a credential that dies within minutes and so cannot be handed on."""
-        page = self._open_page(customer)
-        if page is None:
-            page = self._new_page(customer, return_url or self._account.settings.return_url)
+    def enrolment_link(self, customer: str, *, enrolled: bool, return_url: str) -> tuple[str, datetime]:
+        """The customer portal's page to change a method; for the first one a Checkout page in setup mode, the same one
+        while it lives. Where the account has no portal set up, Checkout serves for a change too."""
+        back = return_url or self._account.settings.return_url
+        if enrolled and (portal := self._portal_page(customer, back)) is not None:
+            return portal
+        page = self._open_page(customer) or self._new_page(customer, back)
         return page.url, translate.moment(page.expires_at)
+
+    def _portal_page(self, customer: str, return_url: str) -> tuple[str, datetime] | None:
+        form = {"customer": customer, "return_url": return_url, "flow_data": {"type": "payment_method_update"}}
+        try:
+            body = self._api.write(
+                f"open the customer portal for customer {customer}", self._api.v1.billing_portal.sessions.create, form
+            )
+        except Rejected:
+            return None
+        return str(body["url"]), self._account.now + PORTAL_LIFE
 
     def _open_page(self, customer: str) -> wire.CheckoutSession | None:
         latest_end = (self._account.now + PAGE_MARGIN).timestamp()
@@ -110,8 +122,6 @@ class Customers:
         return next((page for page in pages if page.url and page.expires_at > latest_end), None)
 
     def _new_page(self, customer: str, return_url: str) -> wire.CheckoutSession:
-        if not return_url:
-            raise ConfigError("settings.return_url of the Stripe adapter is not set: an enrolment page must lead somewhere")
         form = forms.setup_page(customer, return_url=return_url, methods=self._methods(), instance=self._account.instance)
         what = f"make an enrolment page for customer {customer}"
         return wire.CheckoutSession.model_validate(_plain(self._api.write(what, self._api.v1.checkout.sessions.create, form)))

@@ -82,7 +82,7 @@ class Stripe:
 
     def enrolment_link(self, customer: str, *, enrolled: bool, return_url: str, key: WriteKey) -> tuple[str, datetime]:  # noqa: ARG002
         # The page is found again by the customer's open pages, so that it needs neither key nor word of an earlier one.
-        return self._customers.enrolment_link(customer, return_url=return_url)
+        return self._customers.enrolment_link(customer, enrolled=enrolled, return_url=return_url)
 
     def adopt_new_methods(self, customer: str) -> Customer:
         return self._customers.adopt_new_methods(customer)

@@ -18,5 +18,5 @@ class StripeSettings(BaseModel):
     read_timeout_s: float = Field(default=30, gt=0, le=120)
     attempts: int = Field(default=4, ge=1, le=10, description="how often a throttled or broken request is sent in all")
     days_until_due: int = Field(default=30, ge=0, le=365, description="on bills to payers without a payment method")
-    return_url: str = Field(default="", description="where the enrolment page leads when the caller names no other page")
+    return_url: str = Field(pattern=r"^https?://", description="your website: where an enrolment page leads when it is done")
     payment_method_types: tuple[str, ...] = Field(default=("card", "us_bank_account"), min_length=1)

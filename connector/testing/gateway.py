@@ -793,6 +793,16 @@ class GatewayContract:
         assert fresh != link
         assert later > ends
 
+    def test_a_payer_with_a_method_gets_a_page_to_change_it(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> None:
+        self.enrol(gateway, rig, ground, MethodKind.CARD)
+
+        link, ends = gateway.enrolment_link(
+            ground.customer, enrolled=True, return_url="https://msp.example/done", key=key("change", rig)
+        )
+
+        assert link.startswith("http")
+        assert ends > rig.now()
+
     def test_a_finished_enrolment_is_adopted_once(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> None:
         before = gateway.adopt_new_methods(ground.customer)
 

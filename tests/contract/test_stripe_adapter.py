@@ -160,7 +160,9 @@ class TestStripe(GatewayContract):
 
 def test_the_adapter_is_found_by_its_spec(served: SandboxRig, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk_test_sandbox")
-    settings = ADAPTER.settings.model_validate({"secret_key": {"file": tmp_path / "key"}, "base_url": served.url})
+    settings = ADAPTER.settings.model_validate(
+        {"secret_key": {"file": tmp_path / "key"}, "return_url": "https://msp.example", "base_url": served.url}
+    )
 
     gateway = ADAPTER.build(settings, context())
     gateway.ping()
@@ -279,6 +281,6 @@ def test_money_that_never_was_at_stripe_is_no_payment(served: SandboxRig, adapte
 
 
 def test_nothing_secret_is_shown(adapter: Stripe, tmp_path: Path) -> None:
-    settings = StripeSettings(secret_key=Secret(file=tmp_path / "key"))
+    settings = StripeSettings(return_url="https://msp.example/", secret_key=Secret(file=tmp_path / "key"))
 
     assert "sk_test_sandbox" not in repr(settings) + repr(adapter) + repr(vars(adapter))

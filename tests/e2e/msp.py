@@ -60,7 +60,7 @@ def settings(folder: Path, sandbox: str, **changes: Any) -> dict[str, Any]:
         },
         "gateway": {
             "adapter": "stripe",
-            "settings": {"base_url": f"{sandbox}/stripe", "secret_key": secret("stripe")},
+            "settings": {"base_url": f"{sandbox}/stripe", "secret_key": secret("stripe"), "return_url": "https://msp.example/"},
         },
         "books": {
             "adapter": "quickbooks",

@@ -66,7 +66,7 @@ def stripe(tmp_path: Path, script: Script, **settings: Any) -> Stripe:
     (tmp_path / "key").write_text("sk_test_very_secret")
     session = requests.Session()
     session.mount("https://", script)
-    chosen = StripeSettings(secret_key=Secret(file=tmp_path / "key"), attempts=3, **settings)
+    chosen = StripeSettings(return_url="https://msp.example/", secret_key=Secret(file=tmp_path / "key"), attempts=3, **settings)
     return Stripe(chosen, context(), session=session, sleep=lambda _: None)
 
 
@@ -175,7 +175,7 @@ def test_the_budget_is_asked_before_every_request(tmp_path: Path) -> None:
     session = requests.Session()
     session.mount("https://", script)
     gateway = Stripe(
-        StripeSettings(secret_key=Secret(file=tmp_path / "key")), context(budget=Budget()), session=session, sleep=slept.append
+        StripeSettings(return_url="https://msp.example/", secret_key=Secret(file=tmp_path / "key")), context(budget=Budget()), session=session, sleep=slept.append
     )
     gateway.ping()
 
