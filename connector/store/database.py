@@ -21,9 +21,9 @@ class Store:
     reads first, as every flow does.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_timeout_s: float = engine.BUSY_TIMEOUT_S) -> None:
         self._url = engine.parse(url)
-        self._engine = engine.connect(self._url)
+        self._engine = engine.connect(self._url, busy_timeout_s)
         self._writer = self._engine.execution_options(**{WRITES: True})
         self._reader = self._engine
         if self._url.drivername != "sqlite":

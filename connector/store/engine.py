@@ -14,18 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from connector.errors import ConfigError, RetryLater
 from connector.store.sql import WRITES
 
-BUSY_TIMEOUT_MS = 30_000
+BUSY_TIMEOUT_S = 30.0
 BUSY_AGAIN_S = 5.0
-_POSTGRESQL_OPTIONS = " ".join(
-    f"-c {name}={value}"
-    for name, value in (
-        ("timezone", "UTC"),
-        ("synchronous_commit", "on"),
-        ("lock_timeout", BUSY_TIMEOUT_MS),
-        # A frozen process must not keep its row locks for ever.
-        ("idle_in_transaction_session_timeout", 2 * BUSY_TIMEOUT_MS),
-    )
-)
 
 
 def parse(url: str) -> URL:
@@ -43,18 +33,26 @@ def parse(url: str) -> URL:
     return parsed
 
 
-def connect(url: URL) -> Engine:
+def connect(url: URL, busy_timeout_s: float) -> Engine:
     """Opens no connection yet."""
-    return _sqlite(url) if url.drivername == "sqlite" else _postgresql(url)
+    return _sqlite(url, busy_timeout_s) if url.drivername == "sqlite" else _postgresql(url, busy_timeout_s)
 
 
-def _postgresql(url: URL) -> Engine:
-    arguments = {"options": _POSTGRESQL_OPTIONS, "connect_timeout": 10, "application_name": "psa-connector"}
+def _postgresql(url: URL, busy_timeout_s: float) -> Engine:
+    busy_timeout_ms = int(busy_timeout_s * 1000)
+    settings = {
+        "timezone": "UTC",
+        "synchronous_commit": "on",
+        "lock_timeout": busy_timeout_ms,
+        "idle_in_transaction_session_timeout": 2 * busy_timeout_ms,  # a frozen process must not keep its locks for ever
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    arguments = {"options": options, "connect_timeout": 10, "application_name": "psa-connector"}
     return create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
 
 
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, hide_parameters=True)
+def _sqlite(url: URL, busy_timeout_s: float) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": busy_timeout_s}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -22,10 +22,10 @@ class Lease:
 
 
 def acquire(tx: Connection, name: str, holder: str, *, now: datetime, ttl_s: float) -> int | None:
-    """The fencing number; None when another one holds it. The same holder, started again, gets it with a new number."""
+    """The fencing number; None while it is held, even by the same name: two containers may well bear one name."""
     insert_new(tx, table, {"name": name, "holder": "", "fence": 0, "expires": now})
     row = tx.execute(for_update(tx, select(table).where(table.c.name == name))).one()
-    if row.holder not in ("", holder) and row.expires > now:
+    if row.holder != "" and row.expires > now:
         return None
     values = {"holder": holder, "fence": row.fence + 1, "expires": now + timedelta(seconds=ttl_s)}
     tx.execute(update(table).where(table.c.name == name).values(**values))

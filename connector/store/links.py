@@ -104,7 +104,10 @@ def intend(
 
 
 def sending(tx: Connection, link: Link, *, now: datetime, attempt: int) -> Link:
-    """Note the send before it happens. RetryLater when another process sent meanwhile: its outcome counts."""
+    """Note the send before it happens; a converging write is sent again and again on a link that stays linked.
+
+    RetryLater when another process sent or linked since `link` was read: its outcome counts.
+    """
     return _change(tx, link, now=now, sent_at=now, attempt=attempt)
 
 
@@ -116,21 +119,19 @@ def unsent(tx: Connection, link: Link, *, now: datetime) -> Link:
 def linked(
     tx: Connection, link: Link, *, target: str, fingerprint: str = "", now: datetime, detail: dict[str, Any] | None = None
 ) -> Link:
-    """It was made (or found). Rejected when the link says meanwhile that another record is the one."""
+    """It was made (or found). `detail` is merged into what is there.
+
+    Rejected when the link came to name another target since `link` was read: two records were made, a person decides.
+    """
     stored = _stored(tx, link)
-    if stored.state is not LinkState.INTENDED and stored.target != target:
+    if stored.state is not LinkState.INTENDED and stored.target != target and _version(stored) != _version(link):
         raise Rejected(
             f"{link.kind} of {link.source}: {link.target_system} has two records of it, {stored.target or 'none'} and {target}."
             f" The first one counts ({stored.state}); remove the second one there.",
             code="made_twice",
         )
-    changes = {
-        "target": target,
-        "fingerprint": fingerprint,
-        "state": LinkState.LINKED,
-        "detail": {**stored.detail, **(detail or {})},
-    }
-    return _write(tx, stored, now, changes)
+    merged = {**stored.detail, **(detail or {})}
+    return _write(tx, stored, now, {"target": target, "fingerprint": fingerprint, "state": LinkState.LINKED, "detail": merged})
 
 
 def applied(tx: Connection, link: Link, *, fingerprint: str, now: datetime, detail: dict[str, Any] | None = None) -> Link:
@@ -174,9 +175,13 @@ def _stored(tx: Connection, link: Link) -> Link:
 def _change(tx: Connection, link: Link, *, now: datetime, **changes: Any) -> Link:
     """Only if nobody sent or linked since `link` was read."""
     stored = _stored(tx, link)
-    if (stored.state, stored.attempt, stored.sent_at) != (LinkState.INTENDED, link.attempt, link.sent_at):
+    if stored.state is LinkState.RETIRED or _version(stored) != _version(link):
         raise RetryLater(f"{link.kind} of {link.source}: another process is writing it", after_s=5.0)
     return _write(tx, stored, now, changes)
+
+
+def _version(link: Link) -> tuple[LinkState, int, datetime | None]:
+    return (link.state, link.attempt, link.sent_at)
 
 
 def _write(tx: Connection, link: Link, now: datetime, changes: dict[str, Any]) -> Link:

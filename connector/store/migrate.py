@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from connector.errors import ConfigError
@@ -55,21 +55,22 @@ def upgrade(engine: Engine, shown: str) -> None:
 
 def require_head(connection: Connection, shown: str) -> None:
     """Asked in every transaction: a newer version may have upgraded the database while this one was running."""
-    if not _has_version(connection):
-        raise ConfigError(f"the database {shown} was not set up yet; run `connector upgrade`")
-    current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    current = _current(connection, shown)
     if current == HEAD:
         return
     if current in _known():
-        raise ConfigError(f"the database {shown} has the older schema {current}; run `connector upgrade`")
+        raise ConfigError(f"the database {shown} has the older schema {current}; `connector run` brings it up to date")
     raise _newer(shown, str(current))
 
 
-def _has_version(connection: Connection) -> bool:
-    if connection.dialect.name == "sqlite":
-        found = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
-        return connection.execute(text(found)).scalar_one_or_none() is not None
-    return bool(connection.execute(text("SELECT to_regclass('alembic_version') IS NOT NULL")).scalar_one())
+def _current(connection: Connection, shown: str) -> str | None:
+    try:
+        found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+    except (OperationalError, ProgrammingError) as error:
+        if "alembic_version" not in str(error.orig):
+            raise
+        raise ConfigError(f"the database {shown} was not set up yet; `connector run` sets it up") from None
+    return found
 
 
 def _known() -> frozenset[str]:

@@ -92,10 +92,29 @@ def test_two_processes_cannot_both_note_the_first_send(store: Store) -> None:
 
 
 def test_a_second_target_never_overwrites_the_first(store: Store) -> None:
-    link = _linked(store)
+    link = _intend(store)
+    for_one, for_other = (_sending(store, link, 1), link)
+    with store.begin() as tx:
+        links.linked(tx, for_other, target="sub_1", now=NOW)
 
     with pytest.raises(Rejected, match="two records of it, sub_1 and sub_2"), store.begin() as tx:
-        links.linked(tx, link, target="sub_2", now=NOW)
+        links.linked(tx, for_one, target="sub_2", now=NOW)
+
+
+def test_a_converging_write_may_be_sent_again_and_change_its_target(store: Store) -> None:
+    link = _linked(store)
+    sent = _sending(store, link, 7)
+    with store.begin() as tx:
+        again = links.linked(tx, sent, target="sub_1,sub_2", now=NOW)
+
+    assert (sent.state, again.target, again.attempt) == (LinkState.LINKED, "sub_1,sub_2", 7)
+    with pytest.raises(RetryLater), store.begin() as tx:
+        links.sending(tx, link, now=later(1), attempt=8)
+
+
+def _sending(store: Store, link: Link, attempt: int) -> Link:
+    with store.begin() as tx:
+        return links.sending(tx, link, now=NOW, attempt=attempt)
 
 
 def test_linking_the_same_target_again_is_no_news(store: Store) -> None:

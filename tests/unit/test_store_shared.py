@@ -66,12 +66,11 @@ def test_a_released_lease_is_free_at_once_and_its_fence_still_grows(store: Store
     assert _acquire(store, "b") == 2
 
 
-def test_the_same_holder_started_again_fences_its_earlier_self_off(store: Store) -> None:
+def test_the_same_name_started_again_waits_too(store: Store) -> None:
     _acquire(store, "a")
 
-    assert _acquire(store, "a") == 2
-    with store.begin() as tx:
-        assert not leases.renew(tx, "leader", "a", 1, now=NOW, ttl_s=60)
+    assert _acquire(store, "a", minutes=0.5) is None
+    assert _acquire(store, "a", minutes=1) == 2
 
 
 def test_of_many_processes_one_gets_the_lease(address: str) -> None:

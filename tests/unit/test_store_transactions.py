@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, RetryLater
 from connector.store import Store, cursors, settings
-from tests.unit.store_databases import NOW, processes
+from tests.unit.store_databases import NOW, Databases, processes
 
 pytest_plugins = ("tests.unit.store_fixtures",)
 
@@ -99,3 +100,50 @@ def test_a_closed_store_opens_again_by_itself(store: Store) -> None:
 
     with store.begin() as tx:
         cursors.set(tx, "stripe.events", "evt_1", now=NOW.astimezone(timezone(timedelta(hours=-5))))
+
+
+def test_a_database_that_is_busy_for_too_long_is_tried_again_later(store: Store, address: str) -> None:
+    impatient = Store(address, busy_timeout_s=0.05)
+    with store.begin() as tx:
+        settings.set(tx, "pause", True, now=NOW)
+        with pytest.raises(RetryLater), impatient.begin() as other:
+            settings.set(other, "pause", False, now=NOW)
+
+    with impatient.read() as tx:
+        assert settings.get(tx, "pause") is True
+    impatient.close()
+
+
+def test_a_full_disk_is_tried_again_later_and_nothing_is_half_written(databases: Databases, store: Store) -> None:
+    if databases.kind == "postgresql":
+        pytest.skip("PostgreSQL's disk is its server's")
+    with pytest.raises(RetryLater, match="is full: make room"), store.begin() as tx:  # noqa: PT012
+        tx.execute(text("PRAGMA max_page_count = 1"))  # as many as there are: none more
+        for number in range(1000):
+            cursors.set(tx, f"cursor {number}", "x" * 1000, now=NOW)
+
+    with store.read() as tx:
+        assert cursors.get(tx, "cursor 0") == ""
+
+
+def test_a_lost_connection_is_tried_again_later_and_the_next_transaction_has_a_new_one(
+    databases: Databases, store: Store, address: str
+) -> None:
+    if databases.kind == "sqlite":
+        pytest.skip("SQLite has no connection to lose")
+    other = Store(address)
+    with pytest.raises(RetryLater, match="does not answer"), store.begin() as tx:  # noqa: PT012 - it is lost inside
+        cursors.set(tx, "stripe.events", "evt_1", now=NOW)
+        with other.begin() as killer:
+            killer.execute(text(_LOSE))
+        cursors.set(tx, "stripe.events", "evt_2", now=NOW)
+
+    with store.begin() as tx:
+        assert cursors.get(tx, "stripe.events") == ""
+    other.close()
+
+
+_LOSE = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
