@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from connector.config.words import unknown
 from connector.errors import ConfigError
@@ -18,11 +18,18 @@ def installed() -> list[str]:
 
 @cache
 def find_adapter(name: str) -> AdapterSpec:
-    """ConfigError lists the adapters that are installed."""
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            spec = point.load()
-            if not isinstance(spec, AdapterSpec):
-                raise ConfigError(f"the adapter {name!r} ({point.value}) is not an AdapterSpec")
-            return spec
-    raise ConfigError(unknown("adapter", name, installed()))
+    """ConfigError lists the adapters that are installed, or says why this one cannot be used."""
+    point = next((point for point in entry_points(group=GROUP) if point.name == name), None)
+    if point is None:
+        raise ConfigError(unknown("adapter", name, installed()))
+    return _loaded(point)
+
+
+def _loaded(point: EntryPoint) -> AdapterSpec:
+    try:
+        spec = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"the adapter {point.name!r} is installed but cannot be loaded: {error}") from error
+    if not isinstance(spec, AdapterSpec):
+        raise ConfigError(f"the adapter {point.name!r} ({point.value}) is not an AdapterSpec")
+    return spec

@@ -2,153 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 import connector
 from connector.config.adapters import find_adapter
 from connector.config.model import Config
+from connector.config.plain import problems_of
+from connector.config.secret import FOLDER, Secret
 from connector.config.words import unknown
-from connector.config.yaml import Document, read_yaml
+from connector.config.yaml import At, Document, read_yaml
 from connector.errors import ConfigError, Problem
+from connector.model.money import exponent
 from connector.ports import AdapterSpec, Role
 
 ROLES = {"psa": Role.PSA, "gateway": Role.GATEWAY, "books": Role.BOOKS}
 SHIPPED = "shipped:"
+SQLITE = "sqlite:///"
 
 
 def load_config(path: Path) -> Config:
     """ConfigError with every problem of the file, the adapters' own settings included."""
-    document = read_yaml(path)
+    return checked(read_yaml(path), folder=path.parent)
+
+
+def checked(document: Document, *, folder: Path) -> Config:
+    """The same from a document that was read already. Relative paths are relative to `folder`."""
     if not isinstance(document.value, dict):
-        raise ConfigError(document.problem((), "the configuration is empty; start from config/connector.example.yaml"))
-    content = dict(document.value)
-    problems: list[Problem] = []
-    for role in ROLES:
-        if isinstance(content.get(role), dict):
-            content[role] = _connection(document, role, dict(content[role]), path.parent, problems)
-    _absolute_database(content, path.parent)
+        raise ConfigError(document.problem((), "here should stand settings; start from config/connector.example.yaml"))
+    reading = _Reading(document=document, folder=folder.absolute())
+    content = reading.content(document.value)
     try:
-        config = Config.model_validate(content)
+        config = Config.model_validate(content, context={FOLDER: reading.folder})
     except ValidationError as error:
-        problems += _problems(document, (), error.errors(), Config)
-    if problems:
-        raise ConfigError(*sorted(set(problems), key=lambda problem: (problem.line, problem.column)))
+        reading.problems += problems_of(error.errors(), document, (), Config)
+    else:
+        reading.problems += _fractions_of_cents(config, document)
+    if reading.problems:
+        raise ConfigError(*sorted(set(reading.problems), key=lambda problem: (problem.line, problem.column)))
     return config
 
 
-def mapping_path(written: str, folder: Path) -> Path:
-    """`shipped:connectwise`, or a file relative to the configuration."""
-    if not written.startswith(SHIPPED):
-        return folder / written
-    name = f"{written.removeprefix(SHIPPED)}.yaml"
-    package = Path(connector.__file__).parent
-    places = (package / "shipped" / "mappings" / name, package.parent / "mappings" / name)
-    return next((place for place in places if place.exists()), places[0])
-
-
-def _connection(document: Document, role: str, part: dict[str, Any], folder: Path, problems: list[Problem]) -> dict[str, Any]:
-    """The part with its settings made by the adapter's own model. What is wrong is noted and left for Config to pass over."""
-    if isinstance(part.get("mapping"), str):
-        part["mapping"] = mapping_path(part["mapping"], folder)
-    spec = _spec(document, role, part.get("adapter"), problems)
-    settings = part.get("settings")
-    if spec is not None and isinstance(settings, dict):
-        try:
-            part["settings"] = spec.settings.model_validate(_secrets_from(settings, folder))
-        except ValidationError as error:
-            problems += _problems(document, (role, "settings"), error.errors(), spec.settings)
-            part["settings"] = _Unchecked()
-    elif isinstance(settings, dict):
-        part["settings"] = _Unchecked()
-    return part
+def shipped() -> list[str]:
+    """Names of the field mappings that come with the agent."""
+    return sorted(file.stem for file in _shipped_folder().glob("*.yaml"))
 
 
 class _Unchecked(BaseModel):
     """Stands for settings whose problems were told already."""
 
 
-def _spec(document: Document, role: str, name: Any, problems: list[Problem]) -> AdapterSpec | None:
-    if not isinstance(name, str):
+@dataclass(kw_only=True)
+class _Reading:
+    """Turns what the file says into what Config takes, and notes what is wrong on the way."""
+
+    document: Document
+    folder: Path
+    problems: list[Problem] = field(default_factory=list)
+
+    def content(self, written: dict[str, Any]) -> dict[str, Any]:
+        parts = {role: self._connection(role, written[role]) for role in ROLES if isinstance(written.get(role), dict)}
+        return {**written, **parts, "database": self._database(written.get("database", f"{SQLITE}connector.db"))}
+
+    def _connection(self, role: str, part: dict[str, Any]) -> dict[str, Any]:
+        """The part with its settings made by the adapter's own model."""
+        part = dict(part)
+        if isinstance(part.get("mapping"), str):
+            part["mapping"] = self._mapping(part["mapping"], (role, "mapping"))
+        spec = self._spec(role, part.get("adapter"))
+        if "settings" in part:
+            part["settings"] = self._settings(spec, part["settings"], (role, "settings"))
+        return part
+
+    def _settings(self, spec: AdapterSpec | None, written: Any, at: At) -> BaseModel:
+        if spec is None:
+            return _Unchecked()
+        try:
+            return spec.settings.model_validate({} if written is None else written, context={FOLDER: self.folder})
+        except ValidationError as error:
+            self.problems += problems_of(error.errors(), self.document, at, spec.settings)
+            return _Unchecked()
+
+    def _spec(self, role: str, name: Any) -> AdapterSpec | None:
+        if not isinstance(name, str):
+            return None
+        try:
+            spec = find_adapter(name)
+        except ConfigError as error:
+            self._wrong((role, "adapter"), str(error))
+            return None
+        if spec.role is ROLES[role]:
+            return spec
+        self._wrong((role, "adapter"), f"the adapter {name!r} is for {spec.role}:, not for {role}:")
         return None
-    try:
-        spec = find_adapter(name)
-    except ConfigError as error:
-        problems.append(document.problem((role, "adapter"), str(error)))
-        return None
-    if spec.role is not ROLES[role]:
-        problems.append(document.problem((role, "adapter"), f"{name!r} is an adapter for {spec.role}, not for {role}"))
-        return None
-    return spec
+
+    def _mapping(self, written: str, at: At) -> Path:
+        """`shipped:connectwise`, or a file relative to the configuration."""
+        if not written.startswith(SHIPPED):
+            return self.folder / written
+        name = written.removeprefix(SHIPPED)
+        if name not in shipped():
+            self._wrong(at, unknown("shipped field mapping", name, shipped()))
+        return _shipped_folder() / f"{name}.yaml"
+
+    def _database(self, written: Any) -> Any:
+        """The address, with a relative file made absolute. It may hold a password, so it may come as a secret."""
+        if isinstance(written, dict):
+            return self._database_secret(written)
+        if not isinstance(written, str) or not written.startswith(SQLITE):
+            return written
+        file = written.removeprefix(SQLITE)
+        return f"{SQLITE}{self.folder / file}" if file and not file.startswith(":") else written
+
+    def _database_secret(self, written: dict[str, Any]) -> Any:
+        try:
+            return self._database(Secret.model_validate(written, context={FOLDER: self.folder}).get())
+        except ValidationError:
+            self._wrong(("database",), "database: wants an address, or {file: PATH} or {env: NAME} where the address stands")
+        except ConfigError as error:
+            self._wrong(("database",), f"database: {error}")
+        return f"{SQLITE}{self.folder / 'connector.db'}"  # in place of what was just told to be wrong
+
+    def _wrong(self, at: At, message: str) -> None:
+        self.problems.append(self.document.problem(at, message))
 
 
-def _secrets_from(settings: Any, folder: Path) -> Any:
-    """Relative secret files are relative to the configuration."""
-    if isinstance(settings, dict):
-        if set(settings) == {"file"} and isinstance(settings["file"], str):
-            return {"file": folder / settings["file"]}
-        return {key: _secrets_from(value, folder) for key, value in settings.items()}
-    return settings
+def _fractions_of_cents(config: Config, document: Document) -> Iterator[Problem]:
+    places = exponent(config.company.currency)
+    for name in ("cap_per_charge", "max_change_amount"):
+        amount: Decimal | None = getattr(config.charging, name)
+        if amount is not None and amount != round(amount, places):
+            message = f"{name}: amounts in {config.company.currency} have at most {places} decimal places"
+            yield document.problem(("charging", name), message)
 
 
-def _absolute_database(content: dict[str, Any], folder: Path) -> None:
-    url = content.get("database", "sqlite:///connector.db")
-    if isinstance(url, str) and url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
-        content["database"] = f"sqlite:///{(folder / url.removeprefix('sqlite:///')).absolute()}"
-    if isinstance(content.get("secrets"), dict):
-        content["secrets"] = _secrets_from(content["secrets"], folder)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Error:
-    path: tuple[str | int, ...]
-    message: str
-    at_key: bool = False
-
-
-def _problems(
-    document: Document, prefix: Sequence[str | int], errors: Iterable[ErrorDetails], model: type[BaseModel]
-) -> list[Problem]:
-    told = [_told(error, model) for error in errors]
-    return [document.problem((*prefix, *e.path), e.message, at_key=e.at_key) for e in told]
-
-
-def _told(error: ErrorDetails, model: type[BaseModel]) -> _Error:
-    """Plain words, no validator's jargon."""
-    path = error["loc"]
-    last = str(path[-1]) if path else ""
-    match error["type"]:
-        case "extra_forbidden":
-            return _Error(path=path, message=unknown("setting", last, _settings_at(model, path[:-1])), at_key=True)
-        case "missing":
-            return _Error(path=path[:-1], message=f"the setting {'.'.join(map(str, path))!r} is missing")
-        case "literal_error":
-            return _Error(path=path, message=f"{last}: {error['input']!r} is not one of {error['ctx']['expected']}")
-        case "value_error":
-            return _Error(path=path, message=_with_name(last, str(error["ctx"]["error"])))
-        case "model_type" | "dict_type" | "model_attributes_type":
-            return _Error(path=path, message=f"{last}: here should stand settings of its own")
-    return _Error(path=path, message=_with_name(last, error["msg"].removeprefix("Input ").removeprefix("Value error, ")))
-
-
-def _with_name(name: str, message: str) -> str:
-    return f"{name}: {message}" if name else message
-
-
-def _settings_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """The settings that are known at this place."""
-    current: Any = model
-    for step in path:
-        field = current.model_fields.get(str(step)) if hasattr(current, "model_fields") else None
-        current = _model_in(field.annotation) if field is not None else None
-    return list(current.model_fields) if current is not None and hasattr(current, "model_fields") else []
-
-
-def _model_in(annotation: Any) -> Any:
-    candidates = (annotation, *getattr(annotation, "__args__", ()))
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+def _shipped_folder() -> Path:
+    """Inside the installed package, or at the top of a checkout."""
+    package = Path(connector.__file__).parent
+    installed = package / "shipped" / "mappings"
+    return installed if installed.is_dir() else package.parent / "mappings"

@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from connector.config.secret import Secret
 from connector.model.money import exponent
@@ -22,11 +31,27 @@ def _address(value: Any) -> Any:
     raise ValueError("should be an address like https://billing.example.com")
 
 
+def _calendar_date(value: Any) -> Any:
+    # Left alone, a number would be taken for seconds since 1970, and a first day in 1970 collects everything.
+    if isinstance(value, str) and re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", value):
+        return str(value)
+    raise ValueError("should be a date like 2026-01-31")
+
+
 Address = Annotated[str, BeforeValidator(_address)]
+CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
 
 
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # Left alone, `port: true` would be port 1.
+        if isinstance(value, bool) and info.field_name and cls.model_fields[info.field_name].annotation is not bool:
+            raise ValueError(f"should not be {str(value).lower()}")
+        return value
 
 
 class Company(Part):
@@ -135,9 +160,13 @@ class Config(Part):
 
     instance: str = Field(description="Owner marker on everything that the agent makes. Never change it.")
     company: Company = Field(description="Your company.")
-    database: str = Field("sqlite:///connector.db", description="sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/NAME.")
+    database: str = Field(
+        "sqlite:///connector.db",
+        repr=False,  # it may hold a password
+        description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; with a password as {file: PATH} or {env: NAME}.",
+    )
     secrets: Secrets = Field(description="Keys of the agent itself.")
-    collect_from: date = Field(description="Nothing dated earlier is charged.")
+    collect_from: CalendarDate = Field(description="Nothing dated earlier is charged.")
     psa: MappedConnection = Field(description="The source of truth for agreements.")
     gateway: Connection = Field(description="Where payments are collected.")
     books: MappedConnection | None = Field(None, description="Where payments are booked. null: nowhere.")
@@ -160,4 +189,6 @@ class Config(Part):
     def _known_database(cls, value: str) -> str:
         if not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("should begin with sqlite:/// or postgresql://")
+        if value in ("sqlite:///", "sqlite:///:memory:"):
+            raise ValueError("should name a file: what the agent remembers must outlive it")
         return value

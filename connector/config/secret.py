@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 from connector.errors import ConfigError
+
+MAX_CHARACTERS = 100_000
+FOLDER = "folder"  # of the validation context: relative files are relative to it
 
 
 class Secret(BaseModel):
@@ -17,6 +20,12 @@ class Secret(BaseModel):
 
     file: Path | None = None
     env: str | None = None
+
+    @field_validator("file")
+    @classmethod
+    def _beside_the_configuration(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        folder = (info.context or {}).get(FOLDER)
+        return folder / file if folder is not None and file is not None else file
 
     @model_validator(mode="after")
     def _one_place(self) -> Secret:
@@ -42,6 +51,9 @@ class Secret(BaseModel):
             return os.environ[self.env]
         assert self.file is not None  # noqa: S101 - the validator saw to it
         try:
-            return self.file.read_text()
+            with self.file.open(encoding="utf-8") as stream:
+                return stream.read(MAX_CHARACTERS)
         except OSError as error:
             raise ConfigError(f"the secret file {self.file} cannot be read: {error.strerror}") from None
+        except ValueError:  # no UTF-8, or no possible file name
+            raise ConfigError(f"the secret file {self.file} holds no text") from None

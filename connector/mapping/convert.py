@@ -2,65 +2,80 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import date
-from decimal import Decimal, InvalidOperation
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from connector.mapping.spec import FieldType
 
-TRUE, FALSE = frozenset({"true", "yes", "y", "1", "on"}), frozenset({"false", "no", "n", "0", "off", ""})
+TRUE, FALSE = frozenset({"true", "yes", "y", "1", "on"}), frozenset({"false", "no", "n", "0", "off"})
+MAX_DIGITS = 30
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+_PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ][0-9]{2}:[0-9]{2}.*)?")
 
 
 class NotConvertible(ValueError):
     """`str()` says in words what the value should have been."""
 
 
+def is_empty(value: Any) -> bool:
+    """No value: null, blank text, or a list of nothing (a path with a filter that found nothing)."""
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
+
+
 def text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | Decimal | float):
-        return _plain(Decimal(str(value)))
-    if isinstance(value, str):
-        return value
-    raise NotConvertible(f"{_shown(value)} is not one value")
+    match value:
+        case str():
+            return str(value)
+        case bool():
+            return "true" if value else "false"
+        case int() | float() | Decimal():
+            return _written(Decimal(str(value)))
+        case datetime():
+            return value.date().isoformat()
+        case date():
+            return value.isoformat()
+        case list():
+            raise NotConvertible(f"{shown(value)} is a list; take one of it by ending the path with | [0]")
+    raise NotConvertible(f"{shown(value)} is not one value; go on with the path to one of its fields")
 
 
 def decimal(value: Any) -> Decimal:
-    try:
-        number = Decimal(text(value).strip())
-    except (InvalidOperation, NotConvertible):
-        raise NotConvertible(f"{_shown(value)} is not a number") from None
-    if not number.is_finite():
-        raise NotConvertible(f"{_shown(value)} is not a number")
+    written = text(value).strip()
+    if not _NUMBER.fullmatch(written):
+        raise NotConvertible(f"{shown(value)} is not a number")
+    number = Decimal(written)
+    if number and abs(number.adjusted()) > MAX_DIGITS:
+        raise NotConvertible(f"{shown(value)} is too large or too small a number")
     return number
 
 
 def integer(value: Any) -> int:
     number = decimal(value)
-    if abs(number) > 10**18 or number != number.to_integral_value():
-        raise NotConvertible(f"{_shown(value)} is not a whole number")
+    if number != number.to_integral_value():
+        raise NotConvertible(f"{shown(value)} is not a whole number")
     return int(number)
 
 
 def calendar_date(value: Any) -> date:
-    if isinstance(value, date):
-        return value
+    """The day as it is written: a time of day or an offset after it does not move it."""
+    found = _DATE.fullmatch(text(value).strip())
     try:
-        return date.fromisoformat(text(value).strip()[:10])
-    except (ValueError, NotConvertible):
-        raise NotConvertible(f"{_shown(value)} is not a date like 2026-01-31") from None
+        return date.fromisoformat(found[1] if found else "")
+    except ValueError:
+        raise NotConvertible(f"{shown(value)} is not a date like 2026-01-31") from None
 
 
 def boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = text(value).strip().casefold() if isinstance(value, str | int | Decimal) else None
+    word = text(value).strip().casefold()
     if word in TRUE:
         return True
     if word in FALSE:
         return False
-    raise NotConvertible(f"{_shown(value)} is neither yes nor no")
+    raise NotConvertible(f"{shown(value)} is neither yes nor no")
 
 
 CONVERTERS: dict[str, Callable[[Any], Any]] = {
@@ -83,29 +98,22 @@ TO_TYPE: dict[FieldType, Callable[[Any], Any]] = {
 }
 
 
-def same(left: Any, right: Any) -> bool:
-    """As an admin would compare: 1, 1.0 and "1" are the same, so are true and "true"; capitals count."""
-    if left is None or right is None or isinstance(left, dict | list) or isinstance(right, dict | list):
-        return left is right
-    return key_of(left) == key_of(right)
-
-
-def key_of(value: Any) -> str:
-    """How a value is written as a key of `values:`."""
+def word_of(value: Any) -> str:
+    """How a value is compared: 1, 1.0 and "1" are one word, so are true and "true"; 007 and 1E3 are codes, capitals count."""
     written = text(value).strip()
-    try:
-        return _plain(Decimal(written))
-    except InvalidOperation:
-        return written
+    return _written(Decimal(written)) if _PLAIN_NUMBER.fullmatch(written) else written
 
 
-def _plain(number: Decimal) -> str:
-    if not number.is_finite() or abs(number.adjusted()) > 40:
-        return str(number)
-    written = f"{number:f}"
-    return written.rstrip("0").rstrip(".") if "." in written else written
-
-
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """For messages: short, whatever the record holds."""
     written = repr(value)
     return written if len(written) <= 60 else written[:57] + "..."
+
+
+def _written(number: Decimal) -> str:
+    """Without an exponent and trailing zeros: 12.50 is 12.5."""
+    if not number.is_finite() or abs(number.adjusted()) > MAX_DIGITS:
+        return str(number)
+    written = f"{number:f}"
+    written = written.rstrip("0").rstrip(".") if "." in written else written
+    return "0" if written == "-0" else written

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
-from connector.mapping.convert import TO_TYPE, NotConvertible, key_of, same
+from connector.mapping.convert import TO_TYPE, NotConvertible, is_empty, shown, word_of
 from connector.mapping.spec import FieldError, FieldSpec, MappingSpec
 
-_NOTHING = object()
+
+class Nothing(Enum):
+    """No default was written; `default: null` is a default of its own."""
+
+    NOTHING = "nothing"
+
+
+NOTHING: Final = Nothing.NOTHING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,58 +29,56 @@ class Rule:
 
     place: str
     path: ParsedResult | None
-    constant: Any
-    values: Mapping[str, Any] | None
-    convert: Callable[[Any], Any] | None
-    default: Any
-    fallback: Rule | None
+    constant: Any = None
+    values: Mapping[str, Any] | None = None
+    convert: Callable[[Any], Any] | None = None
+    default: Any = NOTHING
+    fallback: Rule | None = None
 
     def get(self, record: Mapping[str, Any], field: str) -> Any:
-        found = self.constant if self.path is None else _search(self.path, record, field, self.place)
-        if found is None or (found == "" and self.fallback is not None):
+        """The value before it is made the field's type; None when the record has none."""
+        if self.path is None:
+            return self.constant
+        found = _search(self.path, record, field, self.place)
+        if is_empty(found):
             return self._missing(record, field)
         if self.convert is not None:
             found = _converted(self.convert, found, field, self.place)
-        return self._valued(found, field) if self.values is not None else found
+        return found if self.values is None else self._valued(found, self.values, field)
 
     def _missing(self, record: Mapping[str, Any], field: str) -> Any:
-        if self.fallback is not None:
-            return self.fallback.get(record, field)
-        return None if self.default is _NOTHING else self.default
+        found = self.fallback.get(record, field) if self.fallback is not None else None
+        return (None if self.default is NOTHING else self.default) if found is None else found
 
-    def _valued(self, found: Any, field: str) -> Any:
-        assert self.values is not None  # noqa: S101 - asked before
-        known = self.values.get(_key(found, field, self.place), _NOTHING)
-        if known is not _NOTHING:
-            return known
-        if self.default is not _NOTHING:
+    def _valued(self, found: Any, values: Mapping[str, Any], field: str) -> Any:
+        word = _converted(word_of, found, field, self.place)
+        if word in values:
+            return values[word]
+        if self.default is not NOTHING:
             return self.default
-        words = ", ".join(sorted(self.values))
-        raise FieldError(f"{self.place}: {field}: {found!r} is none of the known values ({words})", field=field, place=self.place)
+        words = ", ".join(repr(known) for known in sorted(values))
+        raise _field_error(
+            self.place, field, f"{shown(found)} is none of the known values ({words}); add it under values:, or a default:"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """One line of `take:`."""
+    """One line of `take:`. `words` are the wanted values as `word_of` writes them."""
 
     place: str
     path: ParsedResult
     test: str  # is, is_not, in, not_in, exists
-    wanted: Any
+    words: frozenset[str] = frozenset()
+    present: bool = True  # of exists
 
     def holds(self, record: Mapping[str, Any]) -> bool:
         found = _search(self.path, record, "take", self.place)
-        match self.test:
-            case "exists":
-                return (found is not None and found != "") is self.wanted
-            case "is":
-                return same(found, self.wanted)
-            case "is_not":
-                return not same(found, self.wanted)
-            case "in":
-                return any(same(found, wanted) for wanted in self.wanted)
-            case _:
-                return not any(same(found, wanted) for wanted in self.wanted)
+        empty = is_empty(found)
+        if self.test == "exists":
+            return empty is not self.present
+        hit = not empty and _converted(word_of, found, "take", self.place) in self.words
+        return hit if self.test in ("is", "in") else not hit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,22 +87,22 @@ class Field:
     rule: Rule | None
 
     def read(self, record: Mapping[str, Any]) -> Any:
-        found = self.rule.get(record, self.spec.name) if self.rule is not None else None
-        if found is None or (found == "" and self.spec.required):
-            return self._absent()
-        assert self.rule is not None  # noqa: S101 - something was found
+        if self.rule is None:
+            return None
+        found = self.rule.get(record, self.spec.name)
+        if is_empty(found):
+            return self._absent(self.rule.place)
         value = _converted(TO_TYPE[self.spec.type], found, self.spec.name, self.rule.place)
         if self.spec.choices and value not in self.spec.choices:
             words = ", ".join(self.spec.choices)
-            raise FieldError(
-                f"{self.rule.place}: {self.spec.name}: {value!r} is none of {words}", field=self.spec.name, place=self.rule.place
+            raise _field_error(
+                self.rule.place, self.spec.name, f"{shown(value)} is not one of {words}; translate it with values:"
             )
         return value
 
-    def _absent(self) -> None:
+    def _absent(self, place: str) -> None:
         if self.spec.required:
-            place = self.rule.place if self.rule else ""
-            raise FieldError(f"{place}: {self.spec.name}: the record has no value here", field=self.spec.name, place=place)
+            raise _field_error(place, self.spec.name, "the record has no value here; fill it in, or add an else: or a default:")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,27 +133,20 @@ class CompiledMapping:
         return self.sections[name]
 
 
-def nothing() -> Any:
-    """Stands for 'no default given'; null is a default of its own."""
-    return _NOTHING
-
-
 def _search(path: ParsedResult, record: Mapping[str, Any], field: str, place: str) -> Any:
     try:
         return path.search(record)
-    except (JMESPathError, TypeError, ValueError) as error:
-        raise FieldError(f"{place}: {field}: {error}", field=field, place=place) from None
+    except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        told = str(error).splitlines() or [type(error).__name__]
+        raise _field_error(place, field, f"the path does not fit this record: {told[0]}") from None
 
 
 def _converted(convert: Callable[[Any], Any], found: Any, field: str, place: str) -> Any:
     try:
         return convert(found)
     except NotConvertible as error:
-        raise FieldError(f"{place}: {field}: {error}", field=field, place=place) from None
+        raise _field_error(place, field, str(error)) from None
 
 
-def _key(found: Any, field: str, place: str) -> str:
-    try:
-        return key_of(found)
-    except NotConvertible as error:
-        raise FieldError(f"{place}: {field}: {error}", field=field, place=place) from None
+def _field_error(place: str, field: str, message: str) -> FieldError:
+    return FieldError(f"{place}: {field}: {message}", field=field, place=place)
