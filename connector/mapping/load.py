@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from jmespath.parser import ParsedResult
-
 from connector.config.words import unknown
 from connector.config.yaml import At, Document, read_yaml
 from connector.errors import ConfigError, Problem
 from connector.mapping.convert import CONVERTERS, TO_TYPE, NotConvertible, shown, word_of
-from connector.mapping.paths import WrongPath, compiled
+from connector.mapping.paths import FieldPath, WrongPath, compiled
 from connector.mapping.rules import NOTHING, CompiledMapping, CompiledSection, Condition, Field, Rule
 from connector.mapping.spec import FieldSpec, MappingSpec, SectionSpec
 
@@ -162,7 +160,7 @@ def _converter(notes: _Notes, written: Any, at: At) -> Callable[[Any], Any] | No
     return CONVERTERS[written]
 
 
-def _path(notes: _Notes, written: Any, at: At) -> ParsedResult | None:
+def _path(notes: _Notes, written: Any, at: At) -> FieldPath | None:
     try:
         return compiled(written)
     except WrongPath as error:
@@ -195,7 +193,7 @@ def _condition(notes: _Notes, content: Any, at: At) -> Condition | None:
     return Condition(place=notes.place(at), path=path, test=test, words=_words(notes, test, body[test], (*at, test)))
 
 
-def _existence(notes: _Notes, wanted: Any, path: ParsedResult, at: At) -> Condition:
+def _existence(notes: _Notes, wanted: Any, path: FieldPath, at: At) -> Condition:
     if not isinstance(wanted, bool):
         notes.wrong((*at, "exists"), f"exists: wants true or false, not {shown(wanted)}")
     return Condition(place=notes.place(at), path=path, test="exists", present=bool(wanted))

@@ -8,9 +8,9 @@ from enum import Enum
 from typing import Any, Final
 
 from jmespath.exceptions import JMESPathError
-from jmespath.parser import ParsedResult
 
 from connector.mapping.convert import TO_TYPE, NotConvertible, is_empty, shown, word_of
+from connector.mapping.paths import FieldPath
 from connector.mapping.spec import FieldError, FieldSpec, MappingSpec
 
 
@@ -28,7 +28,7 @@ class Rule:
     """One way to get a value; `fallback` is the rule under `else:`. `place` is file:line:column."""
 
     place: str
-    path: ParsedResult | None
+    path: FieldPath | None
     constant: Any = None
     values: Mapping[str, Any] | None = None
     convert: Callable[[Any], Any] | None = None
@@ -67,7 +67,7 @@ class Condition:
     """One line of `take:`. `words` are the wanted values as `word_of` writes them."""
 
     place: str
-    path: ParsedResult
+    path: FieldPath
     test: str  # is, is_not, in, not_in, exists
     words: frozenset[str] = frozenset()
     present: bool = True  # of exists
@@ -133,7 +133,7 @@ class CompiledMapping:
         return self.sections[name]
 
 
-def _search(path: ParsedResult, record: Mapping[str, Any], field: str, place: str) -> Any:
+def _search(path: FieldPath, record: Mapping[str, Any], field: str, place: str) -> Any:
     try:
         return path.search(record)
     except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
