@@ -73,6 +73,16 @@ def test_the_same_name_started_again_waits_too(store: Store) -> None:
     assert _acquire(store, "a", minutes=1) == 2
 
 
+def test_a_holder_that_was_frozen_cannot_renew_or_release_what_its_namesake_holds(store: Store) -> None:
+    _acquire(store, "a")
+    _acquire(store, "a", minutes=1)
+
+    with store.begin() as tx:
+        assert not leases.renew(tx, "leader", "a", 1, now=later(1), ttl_s=60)
+        assert not leases.release(tx, "leader", "a", 1, now=later(1))
+        assert leases.renew(tx, "leader", "a", 2, now=later(1), ttl_s=60)
+
+
 def test_of_many_processes_one_gets_the_lease(address: str) -> None:
     outputs = processes(4, _LEAD, address)
 
@@ -217,6 +227,14 @@ def test_the_budget_lets_a_burst_through_and_then_the_rate(store: Store, clock: 
     assert [budget.take("stripe") for _ in range(4)] == [0, 0, 0, pytest.approx(0.1)]
     clock.advance(timedelta(seconds=0.1))
     assert [budget.take("stripe"), budget.take("stripe")] == [0, pytest.approx(0.1)]
+
+
+def test_an_idle_hour_saves_up_no_more_than_a_burst(store: Store, clock: FixedClock) -> None:
+    budget = StoredBudget(store, {"stripe": Rate(per_s=10, burst=3)}, clock=clock)
+    budget.take("stripe")
+    clock.advance(timedelta(hours=1))
+
+    assert [budget.take("stripe") == 0 for _ in range(5)] == [True, True, True, False, False]
 
 
 def test_a_partner_without_a_rate_is_not_limited(store: Store, clock: FixedClock) -> None:
