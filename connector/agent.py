@@ -87,7 +87,12 @@ def opened(config: Config, *, progress: Callable[[str, int, int], None] | None =
             progress(what, done, of)
 
     tokens = StoredTokens(store, config.secrets.key.get(), clock=clock)
-    desk = _desk(config, store, clock, tokens, pulse, step)
+
+    def sleep(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise Stopping
+
+    desk = _desk(config, store, clock, tokens, pulse, step, sleep)
     agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, stop=stop)
     try:
         yield agent
@@ -97,7 +102,31 @@ def opened(config: Config, *, progress: Callable[[str, int, int], None] | None =
 
 
 def holder() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """This process among all that may share the store: host, process namespace (a container has its own), process id."""
+    return f"{_place()}:{os.getpid()}"
+
+
+def _place() -> str:
+    try:
+        namespace = f".{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()}{namespace}"
+
+
+def _is_dead(other: str) -> bool:
+    """Whether a holder was a process beside us that is no more (killed); it cannot give its lease back."""
+    place, _, rest = other.rpartition(":")
+    pid = rest.split(" ")[0]
+    if place != _place() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return int(pid) == os.getpid()
 
 
 @contextmanager
@@ -127,6 +156,9 @@ def _acquire(agent: Agent, clock: Clock, me: str, wait_s: float) -> int:
         with agent.store.begin() as tx:
             fence = leases.acquire(tx, LEASE, me, now=clock.now(), ttl_s=LEASE_TTL_S)
             other = leases.holder(tx, LEASE)
+            if fence is None and other is not None and _is_dead(other.holder):
+                leases.release(tx, LEASE, other.holder, other.fence, now=clock.now())
+                fence = leases.acquire(tx, LEASE, me, now=clock.now(), ttl_s=LEASE_TTL_S)
         if fence is not None:
             return fence
         if not said and wait_s:
@@ -285,7 +317,13 @@ def _clock(config: Config) -> Clock:
 
 
 def _desk(
-    config: Config, store: Store, clock: Clock, tokens: StoredTokens, pulse: Pulse, step: Callable[[str, int, int], None]
+    config: Config,
+    store: Store,
+    clock: Clock,
+    tokens: StoredTokens,
+    pulse: Pulse,
+    step: Callable[[str, int, int], None],
+    sleep: Callable[[float], None],
 ) -> Desk:
     budget = StoredBudget(store, RATES, clock=SystemClock())
 
@@ -300,6 +338,7 @@ def _desk(
             tokens=tokens,
             budget=budget,
             mapping=mapping,
+            sleep=sleep,
         )
         return watched(_built(spec, part.settings, context), pulse)
 

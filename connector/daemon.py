@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import structlog
 
 import connector
-from connector.agent import Agent, enrolment_token, run
+from connector.agent import Agent, Stopping, enrolment_token, run
 from connector.clock import SystemClock
 from connector.errors import ConfigError, RetryLater
 from connector.flows import enrol
+from connector.overview import ping_all
 from connector.serve.app import Server, Sources
 from connector.serve.facts import Facts, gather
 from connector.store import payers
@@ -29,7 +30,10 @@ def run_forever(agent: Agent) -> None:
         raise ConfigError(str(error)) from None
     log.info("running", status=server.url, version=connector.__version__)
     try:
+        ping_all(agent.desk)  # so that health knows of every partner from the start
         run(agent)
+    except Stopping:
+        log.info("stopped")
     finally:
         server.stop()
 

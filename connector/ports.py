@@ -3,6 +3,7 @@ an adapter translates, pages and classifies errors into `connector.errors`, and 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -234,6 +235,7 @@ class Context:
     tokens: TokenStore
     budget: Budget
     mapping: FieldMapping | None  # the adapter's field mapping, already checked against its `mapping` spec
+    sleep: Callable[[float], None] = time.sleep  # between retries; the agent's ends at once when it is told to stop
 
 
 class Role(StrEnum):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from adapters.connectwise.settings import ROOT, ConnectWiseSettings
 from adapters.http import Http, Reply, clean
 from connector.errors import ConnectorError, Rejected, RetryLater, Unauthorized
-from connector.ports import Budget, Clock
+from connector.ports import Context
 
 PARTNER = "connectwise"
 PAGE_SIZE = 1000
@@ -22,13 +22,14 @@ Record = dict[str, Any]
 
 
 class Client:
-    def __init__(self, settings: ConnectWiseSettings, *, budget: Budget, clock: Clock, http: Http | None = None) -> None:
+    def __init__(self, settings: ConnectWiseSettings, *, context: Context, http: Http | None = None) -> None:
         self._settings = settings
         self._http = http or Http(
             PARTNER,
             settings.base_url,
-            budget=budget,
-            clock=clock,
+            budget=context.budget,
+            clock=context.clock,
+            sleep=context.sleep,
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,
             classify=self._classify,

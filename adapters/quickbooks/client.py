@@ -30,6 +30,7 @@ class Client:
             settings.base_url,
             budget=context.budget,
             clock=context.clock,
+            sleep=context.sleep,
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,
             classify=classify,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
@@ -37,9 +36,9 @@ class Stripe:
         context: Context,
         *,
         session: requests.Session | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
-        self._api = StripeApi(settings, context.budget, session=session, sleep=sleep)
+        self._api = StripeApi(settings, context.budget, session=session, sleep=sleep or context.sleep)
         account = Account(
             api=self._api, settings=settings, instance=context.instance, currency=context.currency, clock=context.clock
         )
