@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Self
 
 from connector.model.agreement import Agreement, AgreementLine
@@ -59,7 +60,7 @@ def hour_of(now: datetime) -> int:
 def header_hash(agreement: Agreement, record: Mapping[str, Any], salt: str) -> str:
     """Of the agreement as mapped (payer and group too) and as it came, since lines may be mapped from it. `salt`: the mapping."""
     raw = {name: value for name, value in record.items() if name not in ("payer", "parent", "cycle")}
-    return _hash([salt, repr(replace(agreement, lines=(), snapshot="")), _settled(raw)], 16)
+    return _hash([salt, repr(replace(agreement, lines=(), snapshot="")), raw], 16)
 
 
 def recap_hash(recap: Mapping[str, Any] | None) -> str:
@@ -72,11 +73,16 @@ def lines_hash(lines: tuple[AgreementLine, ...]) -> str:
 
 
 def _settled(value: Any) -> Any:
+    """Without what moves by itself; 45 and 45.00 are the same number."""
     if isinstance(value, dict):
         return {name: _settled(item) for name, item in value.items() if name not in _VOLATILE}
-    return [_settled(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_settled(item) for item in value]
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return format(Decimal(value).normalize(), "f")
+    return value
 
 
 def _hash(content: Any, length: int) -> str:
-    text = json.dumps(content, sort_keys=True, default=lambda number: format(number.normalize(), "f"))
+    text = json.dumps(_settled(content), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]

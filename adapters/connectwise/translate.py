@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -150,10 +151,15 @@ def _payer(company: Record, mapping: FieldMapping) -> Payer:
         psa=NAME,
         id=str(company["id"]),
         name=fields["name"],
-        email=(fields["email"] or "").strip(),
+        email=_first_address(fields["email"] or ""),
         books_id=fields["books_id"] or "",
         books_name=fields["books_name"] or "",
     )
+
+
+def _first_address(text: str) -> str:
+    """The field takes several, the gateway one."""
+    return next((part for part in re.split(r"[;,\s]+", text) if "@" in part), "")
 
 
 def _base(amount: Decimal, currency: str) -> Money:

@@ -174,7 +174,9 @@ def build(world: World, server: Sandbox, tmp_path: Path) -> Iterator[Build]:
         file.write_text(text)
         return Secret(file=file)
 
-    def built(*, company_id: str = "sandbox", public_key: str = "sandbox-public", **settings: str) -> ConnectWise:
+    def built(
+        *, company_id: str = "sandbox", public_key: str = "sandbox-public", mapping: Path = SHIPPED, **settings: str
+    ) -> ConnectWise:
         given = ConnectWiseSettings(
             base_url=f"{server.url}/connectwise",
             company_id=company_id,
@@ -184,8 +186,8 @@ def build(world: World, server: Sandbox, tmp_path: Path) -> Iterator[Build]:
             **settings,
         )
         assert ADAPTER.mapping is not None
-        mapping = load_mapping(SHIPPED, ADAPTER.mapping)
-        made.append(ConnectWise(given, context(instance="msp", clock=WorldClock(world), mapping=mapping)))
+        rules = load_mapping(mapping, ADAPTER.mapping)
+        made.append(ConnectWise(given, context(instance="msp", clock=WorldClock(world), mapping=rules)))
         return made[-1]
 
     yield built
@@ -404,6 +406,21 @@ def test_a_changed_payer_is_seen_at_once(psa: ConnectWise, rig: SandboxRig) -> N
     found = read(psa, known)[id]
     assert isinstance(found, Agreement)
     assert found.collect is False
+
+
+def test_an_edited_mapping_is_applied_at_once(build: Build, rig: SandboxRig, tmp_path: Path) -> None:
+    id = one_agreement(rig)
+    rig.add_line(id, "workstation", quantity=Decimal(10), unit_price=Decimal(25), taxableFlag=True)
+    known = snapshots(read(build()))
+    same, edited = tmp_path / "same.yaml", tmp_path / "edited.yaml"
+    rules = SHIPPED.read_text()
+    same.write_text(f"# moved by a line\n{rules}")
+    edited.write_text(rules.replace("from: taxableFlag, values: {true: taxable", "from: taxableFlag, values: {true: exempt"))
+
+    found = read(build(mapping=edited), known)[id]
+    assert isinstance(read(build(mapping=same), known)[id], Unchanged)
+    assert isinstance(found, Agreement)
+    assert found.lines[0].tax_treatment == "exempt"
 
 
 def test_a_cycle_without_changes_costs_a_handful_of_lists(psa: ConnectWise, rig: SandboxRig) -> None:

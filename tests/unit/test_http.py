@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -42,8 +43,20 @@ class Scripted:
             except OSError:
                 return
             with connection:
-                self.seen.append(connection.recv(65536).decode())
+                self.seen.append(_request(connection))
                 connection.sendall(self.answers.pop(0) if self.answers else answer(500))
+
+
+def _request(connection: socket.socket) -> str:
+    """Headers and body may arrive apart."""
+    received = b""
+    while chunk := connection.recv(65536):
+        received += chunk
+        head, _, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        if b"\r\n\r\n" in received and len(body) >= int(length[1] if length else 0):
+            break
+    return received.decode()
 
 
 @contextmanager
