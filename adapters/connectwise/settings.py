@@ -20,17 +20,17 @@ class ConnectWiseSettings(BaseModel):
 
     base_url: str = Field(description="e.g. https://api-na.myconnectwise.net, or the address of a self-hosted site")
     company_id: str = Field(min_length=1, description="the company id of the login page")
-    public_key: Secret
-    private_key: Secret
+    public_key: Secret = Field(description="the public key of the API member")
+    private_key: Secret = Field(description="its private key")
     client_id: str = Field(description="the integration's clientId, a GUID")
-    api_version: str = Field(default="2025.1", pattern=r"^\d{4}\.\d{1,2}$")
+    api_version: str = Field(default="2025.1", pattern=r"^\d{4}\.\d{1,2}$", description="of ConnectWise's API")
     api_member: str = Field(
         default="",
         description="identifier of the API member that the keys belong to: payments that it recorded are known as ours even "
         "when the answer to a write was lost",
     )
-    connect_timeout_s: float = Field(default=5, gt=0, le=60)
-    read_timeout_s: float = Field(default=60, gt=0, le=300)
+    connect_timeout_s: float = Field(default=5, gt=0, le=60, description="seconds until a connection must be there")
+    read_timeout_s: float = Field(default=60, gt=0, le=300, description="seconds until an answer must come")
 
     @field_validator("base_url")
     @classmethod

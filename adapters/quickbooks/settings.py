@@ -21,13 +21,16 @@ class QuickBooksSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     realm_id: str = Field(pattern=r"^\d+$", description="The company's id, digits only")
-    client_id: str = Field(min_length=1)
-    client_secret: Secret
-    refresh_token: Secret
-    base_url: str = "https://quickbooks.api.intuit.com"
-    discovery_url: str = "https://developer.intuit.com/.well-known/openid_configuration/"
-    connect_timeout_s: float = Field(default=5, gt=0)
-    read_timeout_s: float = Field(default=120, gt=0)
+    client_id: str = Field(min_length=1, description="Of the app at developer.intuit.com that is connected to the company")
+    client_secret: Secret = Field(description="Of the same app")
+    refresh_token: Secret = Field(description="The first one, as the connection gave it; later ones are kept in the database")
+    base_url: str = Field(default="https://quickbooks.api.intuit.com", description="Another address only for a sandbox")
+    discovery_url: str = Field(
+        default="https://developer.intuit.com/.well-known/openid_configuration/",
+        description="Where Intuit says which addresses serve its sign-in",
+    )
+    connect_timeout_s: float = Field(default=5, gt=0, description="Seconds until a connection must be there")
+    read_timeout_s: float = Field(default=120, gt=0, description="Seconds until an answer must come")
 
     @field_validator("base_url", "discovery_url")
     @classmethod
