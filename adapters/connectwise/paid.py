@@ -198,13 +198,13 @@ def check_reversible(now: Sums, collected: Money, invoice: PsaInvoice) -> None:
 
 
 def check_shown(invoice: PsaInvoice, expected: Sums) -> None:
-    """Rejected, with the figures, unless the invoice shows exactly what was meant."""
+    """Rejected, with the figures, unless the invoice shows exactly these payments: before a write, and read back after it."""
     balance = invoice.total - invoice.credits - expected.all
     if invoice.payments == expected.all and invoice.balance == balance:
         return
     raise Rejected(
         f"invoice {invoice.number} (id {invoice.id}) of {invoice.total} should show payments of {expected.all} and a balance of"
-        f" {balance} after our write, but ConnectWise shows payments of {invoice.payments}, credits of {invoice.credits} and a"
+        f" {balance}, but ConnectWise shows payments of {invoice.payments}, credits of {invoice.credits} and a"
         f" balance of {invoice.balance}. Look at its payments in ConnectWise; nothing more is written until it is put right.",
         code="balance_mismatch",
     )

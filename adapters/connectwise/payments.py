@@ -57,6 +57,8 @@ class PaymentWriter:
         _check_currency(look.invoice, state)
         rows = self._known(look, state)
         now = paid.sums(rows, look.invoice.total.currency)
+        if not unsettled:
+            paid.check_shown(look.invoice, now)  # what does not add up before a write would not after it
         paid.check_reversible(now, state.collected, look.invoice)
         target = paid.wanted(look.invoice, state.collected, now)
         steps = paid.writes(rows, target, look.invoice)

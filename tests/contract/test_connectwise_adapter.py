@@ -694,6 +694,16 @@ def test_a_cheque_entered_on_top_of_our_payment_does_not_take_ours_back(psa: Con
     assert rig.payments(invoice) == Money(50000, "USD")
 
 
+def test_an_invoice_that_does_not_add_up_is_not_written_to(psa: ConnectWise, rig: SandboxRig) -> None:
+    invoice = billed(rig)
+    rig.set_field("invoices", invoice, "payments", Decimal(100))
+
+    with pytest.raises(Rejected, match=r"should show payments of 0\.00 USD .* shows payments of 100\.00 USD") as caught:
+        pay(psa, rig, invoice, 25000)
+    assert caught.value.code == "balance_mismatch"
+    assert (rig.rows(invoice), rig.writes()) == ([], 0)
+
+
 # Enrolment
 
 
