@@ -36,6 +36,7 @@ from connector.store.budget import Rate, StoredBudget
 from connector.store.tokens import StoredTokens
 
 LEASE = "agent"
+_held: set[str] = set()  # holders in this process: a lease of our own process id that is not here is a dead namesake's
 LEASE_TTL_S = 45.0
 HEARTBEAT_S = 10.0
 # Below each partner's documented limit, with room for the customer's other tools (psa.md 2A.5, payments.md 1.7 and 2.4).
@@ -126,7 +127,7 @@ def _is_dead(other: str) -> bool:
         return True
     except PermissionError:
         return False
-    return int(pid) == os.getpid()
+    return int(pid) == os.getpid() and other not in _held
 
 
 @contextmanager
@@ -145,6 +146,7 @@ def writing(agent: Agent, *, who: str, wait_s: float = 0) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+        _held.discard(me)
         with agent.store.begin() as tx:
             leases.release(tx, LEASE, me, fence, now=clock.now())
 
@@ -160,6 +162,7 @@ def _acquire(agent: Agent, clock: Clock, me: str, wait_s: float) -> int:
                 leases.release(tx, LEASE, other.holder, other.fence, now=clock.now())
                 fence = leases.acquire(tx, LEASE, me, now=clock.now(), ttl_s=LEASE_TTL_S)
         if fence is not None:
+            _held.add(me)
             return fence
         if not said and wait_s:
             said = True
@@ -174,11 +177,18 @@ def _acquire(agent: Agent, clock: Clock, me: str, wait_s: float) -> int:
 
 
 def _keep(agent: Agent, clock: Clock, me: str, fence: int, done: threading.Event) -> None:
+    renewed = time.monotonic()
     while not done.wait(HEARTBEAT_S):
-        with agent.store.begin() as tx:
-            kept = leases.renew(tx, LEASE, me, fence, now=clock.now(), ttl_s=LEASE_TTL_S)
+        try:
+            with agent.store.begin() as tx:
+                kept = leases.renew(tx, LEASE, me, fence, now=clock.now(), ttl_s=LEASE_TTL_S)
+        except ConnectorError as error:
+            log.warning("the lease could not be renewed", error=str(error))
+            kept = time.monotonic() - renewed < LEASE_TTL_S - HEARTBEAT_S
+        else:
+            renewed = time.monotonic()
         if not kept:
-            log.error("another process took the lease over; this one stops")
+            log.error("the lease is lost: another process may work on this store, so this one stops")
             agent.stop.set()
             return
 

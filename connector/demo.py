@@ -26,7 +26,7 @@ instance: demo-msp
 company: {{name: Demo MSP, time_zone: America/New_York, currency: USD}}
 database: sqlite:///{folder}/connector.db
 secrets: {{key: {{file: {folder}/secrets/key}}}}
-collect_from: 2026-02-01
+collect_from: 2026-01-15
 
 psa:
   adapter: connectwise
@@ -70,7 +70,7 @@ SECRETS = {
 }
 START_TIMEOUT_S = 30.0
 QUIET_TIMEOUT_S = 60.0
-ROUNDS_UNTIL_QUIET = 3  # what one round of flows begins, the next two finish
+ROUNDS_UNTIL_QUIET = 2  # one round may have begun before the clock moved
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet, MultiFernet
 from pydantic import BaseModel
 
 from connector.config.adapters import find_adapter
@@ -50,6 +51,7 @@ def _loads(config: Config) -> Iterator[Callable[[], object]]:
     """Everything that the agent reads besides the configuration itself."""
     for secret in secrets_in(config):
         yield secret.get
+    yield partial(_check_key, config.secrets.key)
     for part in _connections(config):
         yield partial(_load_mapping, part)
 
@@ -62,6 +64,17 @@ def _load_mapping(part: Connection) -> None:
     spec = find_adapter(part.adapter).mapping
     if spec is not None and isinstance(part, MappedConnection):
         load_mapping(part.mapping, spec)
+
+
+def _check_key(key: Secret) -> None:
+    try:
+        keys = key.get().split(",")
+    except ConfigError:
+        return  # told already, as every missing secret is
+    try:
+        MultiFernet([Fernet(each.strip()) for each in keys])
+    except ValueError:
+        raise ConfigError(f"secrets.key: the {key.place} holds no usable key; config/README.md says how to make one") from None
 
 
 def _right_mappings(config: Config) -> Iterator[str]:

@@ -101,8 +101,8 @@ def _touched(desk: Desk, page: EventPage) -> list[Charge]:
 def _by_payment(desk: Desk, payment: str) -> Charge | None:
     """An event that names only the payment (a refund, a dispute) is about a payment that our ledger has."""
     with desk.store.read() as tx:
-        entry = next((e for e in ledger.entries(tx) if e.payment == payment), None)
-        return charges.get(tx, entry.charge) if entry else None
+        entries = ledger.of_payment(tx, payment)
+        return charges.get(tx, entries[0].charge) if entries else None
 
 
 def _relist(desk: Desk) -> int:

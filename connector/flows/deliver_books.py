@@ -64,7 +64,7 @@ def _payer(desk: Desk, entry: LedgerEntry) -> Payer:
 
 
 def _post(desk: Desk, books: Books, charge: Charge, entry: LedgerEntry, invoice: BooksInvoice | None) -> Outcome:
-    if invoice is not None and invoice.balance < entry.amount:
+    if invoice is not None and invoice.balance < entry.amount and not _sent_before(desk, books, entry):
         adopted = books.recorded_by_hand(invoice, entry.amount)
         if adopted is not None:
             return _adopt(desk, books, entry, adopted)
@@ -105,6 +105,13 @@ def _booking(customer: str, charge: Charge, entry: LedgerEntry, invoice: BooksIn
 
 def _minor(money: Money) -> int:
     return money.minor
+
+
+def _sent_before(desk: Desk, books: Books, entry: LedgerEntry) -> bool:
+    """What covers the invoice may then be our own payment, not yet visible: it is looked up, not adopted."""
+    with desk.store.read() as tx:
+        link = links.find(tx, "books_payment", entry.key, books.name)
+    return link is not None and link.sent_at is not None
 
 
 def _adopt(desk: Desk, books: Books, entry: LedgerEntry, adopted: Posted) -> Outcome:

@@ -32,12 +32,12 @@ def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
 
 
 def converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
-    """Make the PSA invoice show everything collected up to this entry. The rows that are ours are remembered before."""
+    """Make the PSA invoice show everything collected so far, dated by this entry; the intent is remembered before."""
     with desk.store.begin() as tx:
         link = links.intend(tx, "psa_payment", charge.psa_invoice, desk.psa.name, now=desk.now())
         link = links.sending(tx, link, now=desk.now(), attempt=link.attempt + 1)
     own = tuple(link.detail.get("own", ()))
-    state = PaidState(collected=_collected(desk, charge, entry), dated=entry.on, own=own)
+    state = PaidState(collected=_collected(desk, charge), dated=entry.on, own=own)
     record = desk.psa.record_paid(charge.psa_invoice, state)
     with desk.store.begin() as tx:
         links.linked(tx, link, target=",".join(record.own) or "adopted", detail={"own": list(record.own)}, now=desk.now())
@@ -67,13 +67,13 @@ def _charge(desk: Desk, entry: LedgerEntry) -> Charge:
     return charge
 
 
-def _collected(desk: Desk, charge: Charge, upto: LedgerEntry) -> Money:
-    """Net of all entries of the charges on this invoice, up to this one."""
+def _collected(desk: Desk, charge: Charge) -> Money:
+    """Net of everything that the ledger knows now of the charges on this invoice. Never 'up to this entry': a payment that is
+    found late would then take back what was written for a later one."""
     with desk.store.read() as tx:
         together = charges.by_psa_invoice(tx, charge.psa_invoice)
         entries = [entry for c in together for entry in ledger.entries(tx, charge=c.id)]
-    counted = [e for e in entries if (e.at, e.key) <= (upto.at, upto.key)]
-    return total((e.amount if e.kind is EntryKind.PAYMENT else -e.amount for e in counted), charge.currency)
+    return total((e.amount if e.kind is EntryKind.PAYMENT else -e.amount for e in entries), charge.currency)
 
 
 def _said(record: PaidRecord) -> str:

@@ -15,7 +15,7 @@ from connector.model.pricing import desired, first_draft
 from connector.model.subscription import Arm, Cancel, Change, Create, LiveSubscription, Update
 from connector.ports import WriteKey
 from connector.store import audit, freshness, links, payers, units
-from connector.store.links import Link
+from connector.store.links import Link, LinkState
 from connector.store.units import UnitRow
 from connector.store.write_once import write_once
 
@@ -45,6 +45,7 @@ def plan(desk: Desk, *, recreate: frozenset[str] = frozenset()) -> Mirror:
     # Both reads finish first: a PSA read that fails half-way must not look like cancelled agreements.
     reading = agreements.read(desk)
     live = tuple(desk.gateway.subscriptions())
+    _link_found(desk, live)
     with desk.store.begin() as tx:
         freshness.succeeded(tx, desk.gateway.name, now=desk.now())
     alive, unusable = agreements.billing_units(desk, reading)
@@ -81,6 +82,16 @@ def apply(desk: Desk, mirror: Mirror) -> Applied:
         except (Rejected, OutcomeUnknown) as error:
             failed.append((change, str(error)))
     return Applied(done=tuple(done), failed=tuple(failed))
+
+
+def _link_found(desk: Desk, live: tuple[LiveSubscription, ...]) -> None:
+    """A subscription that we made and crashed before noting it: the link gets its target."""
+    with desk.store.begin() as tx:
+        waiting = links.every(tx, "subscription", desk.gateway.name)
+        for found in live:
+            link = waiting.get(found.subscription.unit)
+            if link is not None and link.state is LinkState.INTENDED and link.generation == found.generation:
+                links.linked(tx, link, target=found.id, now=desk.now())
 
 
 def _names(desk: Desk) -> dict[str, str]:
