@@ -44,7 +44,7 @@ def checked(document: Document, *, folder: Path) -> Config:
     else:
         reading.problems += _fractions_of_cents(config, document)
     if reading.problems:
-        raise ConfigError(*sorted(set(reading.problems), key=lambda problem: (problem.line, problem.column)))
+        raise ConfigError(*sorted(dict.fromkeys(reading.problems), key=lambda problem: (problem.line, problem.column)))
     return config
 
 

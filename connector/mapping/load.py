@@ -32,7 +32,7 @@ def checked(document: Document, spec: MappingSpec) -> CompiledMapping:
     notes = _Notes(document)
     mapping = _mapping(notes, spec)
     if notes.problems:
-        raise ConfigError(*sorted(set(notes.problems), key=lambda problem: (problem.line, problem.column)))
+        raise ConfigError(*sorted(dict.fromkeys(notes.problems), key=lambda problem: (problem.line, problem.column)))
     return mapping
 
 
