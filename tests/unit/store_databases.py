@@ -31,6 +31,7 @@ class Databases:
         self.kind = kind
         self._folder = folder
         self._server = server
+        self._template = ""
 
     def empty(self) -> str:
         """The address of a database that has no tables yet."""
@@ -45,14 +46,16 @@ class Databases:
         name = f"store_{next(_numbers)}"
         if self.kind == "sqlite":
             return f"sqlite:///{shutil.copy(self._folder / 'template.db', self._folder / f'{name}.db')}"
-        self._create(name, template="template_store")
+        self._create(name, template=self._template)
         return self._address(name)
 
     def make_template(self) -> None:
         address = f"sqlite:///{self._folder / 'template.db'}"
         if self.kind == "postgresql":
-            self._create("template_store")
-            address = self._address("template_store")
+            # A name of its own: the runner may set this fixture up more than once on one server.
+            self._template = f"template_store_{next(_numbers)}"
+            self._create(self._template)
+            address = self._address(self._template)
         made = Store(address)
         made.upgrade()
         made.close()
