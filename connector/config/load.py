@@ -24,6 +24,7 @@ from connector.ports import AdapterSpec, Role
 ROLES = {"psa": Role.PSA, "gateway": Role.GATEWAY, "books": Role.BOOKS}
 SHIPPED = "shipped:"
 SQLITE = "sqlite:///"
+OPTIONAL_PARTS = frozenset(name for name, setting in Config.model_fields.items() if isinstance(setting.default, BaseModel))
 
 
 def load_config(path: Path) -> Config:
@@ -66,6 +67,8 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
 
     def content(self, written: dict[str, Any]) -> dict[str, Any]:
+        # A heading with everything below it commented out: the part's defaults.
+        written = {key: value for key, value in written.items() if value is not None or key not in OPTIONAL_PARTS}
         parts = {role: self._connection(role, written[role]) for role in ROLES if isinstance(written.get(role), dict)}
         return {**written, **parts, "database": self._database(written.get("database", f"{SQLITE}connector.db"))}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import connector
 from connector.config.adapters import GROUP, find_adapter
-from connector.config.load import ROLES
+from connector.config.load import OPTIONAL_PARTS, ROLES
 from connector.config.model import Config
 from connector.config.tables import mapping_tables, replaced, settings_tables
 from connector.mapping.convert import CONVERTERS
@@ -48,6 +48,9 @@ def config_schema(adapters: list[AdapterSpec]) -> dict[str, Any]:
         schema["$defs"][f"{spec.name}_settings"] = settings
     schema["$defs"]["Secret"] = SECRET
     schema["properties"]["database"]["type"] = ["string", "object"]
+    for key in sorted(OPTIONAL_PARTS):
+        part = schema["properties"][key]
+        part["anyOf"] = [{"$ref": part.pop("$ref")}, {"type": "null"}]
     for key, role in ROLES.items():
         own = [spec for spec in adapters if spec.role is role]
         schema["properties"][key]["allOf"] = [_settings_of(spec) for spec in own]
