@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from adapters.connectwise import wire
 from connector.errors import Rejected
 from connector.mapping.spec import FieldError, FieldMapping
-from connector.model.agreement import Agreement, AgreementLine, AgreementRef, LineBilling, Payer, Unusable
+from connector.model.agreement import Agreement, AgreementLine, AgreementRef, LineBilling, Payer, Unusable, is_charge_date
 from connector.model.invoice import PsaInvoice, PsaInvoiceKind
 from connector.model.money import Money
 from connector.model.period import Cycle, Timing
@@ -95,6 +95,12 @@ def header(record: Record, mapping: FieldMapping, currency: str) -> Agreement:
         payer = _payer(record["payer"], mapping)
     except FieldError as error:
         raise _field_problem(error, record) from None
+    if not is_charge_date(fields["charge_date"] or ""):
+        raise Problem(
+            "mapping_failed",
+            f"its charge date {fields['charge_date']!r} is none of due_date, invoice_date or a day of the month (1 to 31)."
+            " Correct the mapping, or the record in ConnectWise.",
+        )
     used = wire.currency_code(record.get("currency"), currency)
     if used != currency:
         raise Problem(

@@ -11,6 +11,11 @@ from connector.model.money import Money
 from connector.model.period import Cycle, Timing
 
 
+def is_charge_date(word: str) -> bool:
+    """What `charge_date` of an agreement may say: a rule of `charging.date`, a day of the month, or nothing."""
+    return word in ("", "due_date", "invoice_date") or (word.isdigit() and 1 <= int(word) <= 31)
+
+
 class LineBilling(StrEnum):
     BILLABLE = "billable"
     NO_CHARGE = "no_charge"  # printed on the bill at zero

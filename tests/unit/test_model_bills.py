@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
+
+from connector.model.agreement import is_charge_date
 from connector.model.bills import match_bills, period_of_draft
 from connector.model.invoice import PsaInvoice, PsaInvoiceKind
 from connector.model.period import Cycle, Period, Timing
@@ -86,3 +89,20 @@ def test_a_draft_some_days_off_a_short_month_is_still_that_periods() -> None:
 def test_a_draft_in_mid_period_stands_for_none() -> None:
     assert period_of_draft(unit(), date(2026, 2, 14)) is None
     assert period_of_draft(unit(agreement(cycle=Cycle.QUARTERLY)), date(2026, 2, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "good"),
+    [
+        ("", True),
+        ("due_date", True),
+        ("invoice_date", True),
+        ("15", True),
+        ("31", True),
+        ("32", False),
+        ("0", False),
+        ("due_dat", False),
+    ],
+)
+def test_an_agreements_own_charge_date_is_a_rule_or_a_day(word: str, good: bool) -> None:
+    assert is_charge_date(word) is good
