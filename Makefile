@@ -37,7 +37,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format $(PACKAGES)
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.benchmarks
 
 # `make lock UPGRADE=--upgrade` takes the newest versions; without it, what is pinned stays.
 lock: $(VENV)/.dev
