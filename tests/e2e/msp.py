@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import Any
 import yaml
 from cryptography.fernet import Fernet
 
+from adapters.sandbox.faults import Fault
 from adapters.sandbox.seed import build_world
 from adapters.sandbox.server import Sandbox
 from adapters.sandbox.world import World
-from connector.agent import Agent, opened, sync_once
+from connector.agent import FLOWS, Agent, opened, sync_once
 from connector.config.load import load_config
 from connector.flows import mirror, reconcile
 from connector.flows.reconcile import Reconciliation
@@ -100,8 +101,24 @@ class Msp:
     agent: Agent
     folder: Path
     url: str
+    stack: ExitStack = field(default_factory=ExitStack)
 
     # What people do
+
+    def sign_up(self, name: str = "Contoso Dental", *, method: str = "card", behaviour: str = "ok", **agreement: Any) -> int:
+        """One more customer with one plain agreement (500.00 a month from February on, due on receipt, untaxed), who
+        authorises a method at once. The agreement's id."""
+        plain = {"starts": "2026-02-01", "terms": "Due on receipt", "amount": "500.00", "tax_code": "Exempt"}
+        email = f"ap@{''.join(filter(str.isalnum, name.lower()))}.example"
+        company = self.act("office.add_company", name=name, email=email, Autopay="Yes")
+        id = self.act("office.add_agreement", company=company, name="Managed Services", **{**plain, **agreement})
+        self.cycle()
+        self.enrol(only=name, method=method, behaviour=behaviour)
+        self.cycle()
+        return int(id)
+
+    def fault(self, kind: str, partner: str, **where: Any) -> None:
+        self.world.faults.add(Fault(kind=kind, partner=partner, **where))
 
     def act(self, action: str, **arguments: Any) -> Any:
         partner, _, name = action.partition(".")
@@ -140,6 +157,16 @@ class Msp:
         while self.world.now < end:
             self.world.advance_days(every_days)
             self.cycle(1)
+
+    def run(self, *flows: str) -> Any:
+        """These flows alone, once; what the last one reports."""
+        return [FLOWS[name](self.agent) for name in flows][-1]
+
+    def restart(self, **changes: Any) -> None:
+        """The agent ends and starts again on the same store, perhaps with another configuration."""
+        self.stack.close()
+        config = write_config(self.folder, self.url, **changes)
+        self.agent = self.stack.enter_context(opened(load_config(config)))
 
     def plan(self) -> mirror.Mirror:
         return mirror.plan(self.agent.desk)
@@ -183,6 +210,9 @@ class Msp:
     def psa_invoices(self) -> list[dict[str, Any]]:
         return _rows(self.world.partners["connectwise"].state()["invoices"])
 
+    def psa_payments(self) -> list[dict[str, Any]]:
+        return _rows(self.world.partners["connectwise"].state()["payments"])
+
     def stripe(self, kind: str) -> list[dict[str, Any]]:
         return _rows(self.world.partners["stripe"].state()[kind])
 
@@ -197,8 +227,9 @@ def _rows(table: Any) -> list[dict[str, Any]]:
 @contextmanager
 def msp(folder: Path, *, agreements: int = 12, lines: int = 4, seed: int = 1, **changes: Any) -> Iterator[Msp]:
     world = build_world(seed=seed, agreements=agreements, lines=lines)
-    with Sandbox(world) as sandbox, opened(load_config(write_config(folder, sandbox.url, **changes))) as agent:
-        yield Msp(world=world, agent=agent, folder=folder, url=sandbox.url)
+    with Sandbox(world) as sandbox, ExitStack() as stack:
+        agent = stack.enter_context(opened(load_config(write_config(folder, sandbox.url, **changes))))
+        yield Msp(world=world, agent=agent, folder=folder, url=sandbox.url, stack=stack)
 
 
 def cents(value: Any) -> int:
