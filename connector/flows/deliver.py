@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
-from connector.flows import deliver_books, deliver_psa
+from connector.flows import collect, deliver_books, deliver_psa
 from connector.flows.desk import Desk
 from connector.flows.outcome import Done, Later, Outcome
 from connector.store import audit, freshness, ledger, outbox
@@ -55,6 +55,8 @@ def deliver(desk: Desk) -> Delivered:
 
 def _attempt(desk: Desk, delivery: Delivery) -> Outcome | ConnectorError:
     """What came of it; an expected failure is an outcome too."""
+    if delivery.target not in collect.targets(desk):
+        return Done(external_id="", note="not written: the configuration no longer asks for it (write_back)")
     try:
         with desk.store.read() as tx:
             entry = ledger.get(tx, delivery.entry)

@@ -25,7 +25,7 @@ def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
     """Post once, then see that it is applied. A payment without its invoice waits, then is posted unapplied."""
     books = desk.books
     if books is None:
-        raise Rejected("the configuration names no books any more; dismiss this delivery or name them again")
+        raise Rejected("the configuration names no books")
     if entry.kind is EntryKind.REVERSAL:
         return _reverse(desk, books, entry)
     with desk.store.read() as tx:
