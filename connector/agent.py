@@ -73,11 +73,13 @@ class Agent:
 
 
 @contextmanager
-def opened(config: Config, *, progress: Callable[[str, int, int], None] | None = None) -> Iterator[Agent]:
+def opened(
+    config: Config, *, progress: Callable[[str, int, int], None] | None = None, clock: Clock | None = None
+) -> Iterator[Agent]:
     """Build everything, with the store's tables brought up to date. ConfigError says what is wrong, and where."""
     store = Store(config.database)
     store.upgrade()
-    clock = _clock(config)
+    clock = clock or _clock(config)
     pulse = Pulse(clock)
     stop = threading.Event()
 

@@ -91,6 +91,10 @@ class _Watched:
         return result
 
     def _iterate(self, items: Iterator[Any]) -> Iterator[Any]:
-        end = object()
-        while (item := self._note(lambda: next(items, end))) is not end:
-            yield item
+        """Only a failure is noted on the way; that all was read is one success."""
+        try:
+            yield from items
+        except (RetryLater, OutcomeUnknown, Unauthorized) as error:
+            self._pulse.failed(self._adapter.name, error)
+            raise
+        self._pulse.succeeded(self._adapter.name)

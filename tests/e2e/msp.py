@@ -26,6 +26,7 @@ from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.ledger import LedgerEntry
 from connector.store import charges, holds, ledger, outbox, payers
 from connector.store.outbox import Delivery
+from connector.testing.doubles import WorldClock
 
 SECRETS = {
     "connectwise_public": "sandbox-public",
@@ -166,7 +167,7 @@ class Msp:
         """The agent ends and starts again on the same store, perhaps with another configuration."""
         self.stack.close()
         config = write_config(self.folder, self.url, **changes)
-        self.agent = self.stack.enter_context(opened(load_config(config)))
+        self.agent = self.stack.enter_context(opened(load_config(config), clock=WorldClock(self.world)))
 
     def plan(self) -> mirror.Mirror:
         return mirror.plan(self.agent.desk)
@@ -228,7 +229,7 @@ def _rows(table: Any) -> list[dict[str, Any]]:
 def msp(folder: Path, *, agreements: int = 12, lines: int = 4, seed: int = 1, **changes: Any) -> Iterator[Msp]:
     world = build_world(seed=seed, agreements=agreements, lines=lines)
     with Sandbox(world) as sandbox, ExitStack() as stack:
-        agent = stack.enter_context(opened(load_config(write_config(folder, sandbox.url, **changes))))
+        agent = stack.enter_context(opened(load_config(write_config(folder, sandbox.url, **changes)), clock=WorldClock(world)))
         yield Msp(world=world, agent=agent, folder=folder, url=sandbox.url, stack=stack)
 
 
