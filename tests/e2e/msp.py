@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from cryptography.fernet import Fernet
 
+from adapters.sandbox.clock import SandboxClock
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.seed import build_world
 from adapters.sandbox.server import Sandbox
@@ -141,8 +142,13 @@ class Msp:
     # What time and the agent do
 
     def to(self, day: str, hour: int = 18) -> None:
-        moment = datetime.combine(date.fromisoformat(day), time(hour), UTC)
+        self.at(datetime.combine(date.fromisoformat(day), time(hour), UTC))
+
+    def at(self, moment: datetime) -> None:
         self.world.advance(moment)
+        clock = self.agent.desk.clock
+        assert isinstance(clock, SandboxClock)
+        clock.forget()
 
     def cycle(self, times: int = 2) -> dict[str, Any]:
         report: dict[str, Any] = {}
@@ -156,7 +162,7 @@ class Msp:
         """Live day by day until then, the agent going round each day."""
         end = datetime.combine(date.fromisoformat(day), time(18), UTC)
         while self.world.now < end:
-            self.world.advance_days(every_days)
+            self.at(self.world.now + timedelta(days=every_days))
             self.cycle(1)
 
     def run(self, *flows: str) -> Any:

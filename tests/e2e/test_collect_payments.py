@@ -72,9 +72,9 @@ def test_the_fee_stands_in_the_ledger_and_is_no_part_of_what_the_customer_paid(t
 def test_a_payment_late_in_the_evening_belongs_to_that_day_in_the_psa_and_the_books(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         m.sign_up()
-        m.world.advance(datetime(2026, 2, 3, 4, 20, tzinfo=UTC))  # 23:20 on the second in New York
+        m.at(datetime(2026, 2, 3, 4, 20, tzinfo=UTC))  # 23:20 on the second in New York
         m.cycle(1)
-        m.world.advance(datetime(2026, 2, 3, 9, 0, tzinfo=UTC))
+        m.at(datetime(2026, 2, 3, 9, 0, tzinfo=UTC))
         m.cycle(1)
 
         (entry,) = m.ledger()
@@ -87,9 +87,9 @@ def test_a_company_west_of_us_has_its_own_day(tmp_path: Path) -> None:
     company = {"name": "Test MSP", "time_zone": "Pacific/Honolulu", "currency": "USD"}
     with msp(tmp_path, agreements=0, company=company) as m:
         m.sign_up()
-        m.world.advance(datetime(2026, 2, 3, 9, 40, tzinfo=UTC))  # 23:40 on the second in Honolulu
+        m.at(datetime(2026, 2, 3, 9, 40, tzinfo=UTC))  # 23:40 on the second in Honolulu
         m.cycle(1)
-        m.world.advance(datetime(2026, 2, 3, 16, 0, tzinfo=UTC))
+        m.at(datetime(2026, 2, 3, 16, 0, tzinfo=UTC))
         m.cycle(1)
 
         assert only(m.psa_payments())["paymentDate"] == "2026-02-02T00:00:00Z"
