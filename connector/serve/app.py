@@ -12,9 +12,12 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.errors import ConnectorError
 from connector.serve import metrics, page
@@ -22,6 +25,7 @@ from connector.serve.facts import Facts
 
 LOOP_STALLED_S = 900.0  # the longest that one flow may take before the process counts as stuck
 START_TIMEOUT_S = 10.0
+CONNECTIONS_MAX = 200  # more are refused: the agent's work goes first
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none';"
     " form-action 'none'",
@@ -49,7 +53,7 @@ def build(sources: Sources) -> Starlette:
 
     def route(path: str, answer: Callable[[Request], Response]) -> Route:
         async def endpoint(request: Request) -> Response:
-            return await _answered(answer, request)
+            return await _answered(answer, request, path)
 
         return Route(path, endpoint, methods=["GET"])
 
@@ -63,18 +67,40 @@ def build(sources: Sources) -> Starlette:
             ),
             route("/", lambda _: HTMLResponse(page.render(sources.facts(), company=sources.company, version=sources.version))),
             route("/enrol/{token}", lambda request: _enrol(sources, request.path_params["token"])),
-        ]
+        ],
+        middleware=[Middleware(_Secured)],
     )
 
 
-async def _answered(answer: Callable[[Request], Response], request: Request) -> Response:
+class _Secured:
+    """Puts the security headers on every answer, refusals included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, secured)
+
+
+async def _answered(answer: Callable[[Request], Response], request: Request, path: str) -> Response:
     try:
-        response = await run_in_threadpool(answer, request)
+        return await run_in_threadpool(answer, request)
+    except ConnectorError as error:
+        log.warning("could not answer", path=path, error=str(error))
+        return _failing(error)
     except Exception as error:
-        log.exception("could not answer", path=request.url.path)
-        response = JSONResponse({"status": "failing", "error": type(error).__name__}, status_code=503)
-    response.headers.update(SECURITY_HEADERS)
-    return response
+        # The path as it is declared: an enrolment link is its customer's alone, also in logs.
+        log.exception("could not answer", path=path)
+        return _failing(error)
+
+
+def _failing(error: Exception) -> Response:
+    return JSONResponse({"status": "failing", "error": type(error).__name__}, status_code=503)
 
 
 def _livez(sources: Sources) -> Response:
@@ -140,6 +166,7 @@ class Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            limit_concurrency=CONNECTIONS_MAX,
             timeout_graceful_shutdown=2,
             lifespan="off",
         )

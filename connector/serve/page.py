@@ -71,7 +71,8 @@ def _notices(facts: Facts) -> str:
 def _connections(facts: Facts) -> str:
     rows = "".join(
         f'<tr><td>{escape(c.name)}</td><td class="n">{_ago(facts.lag_s(c))}</td>'
-        f'<td class="{"failing" if facts.is_down(c) else "soft"}">{escape(c.error) if facts.is_down(c) else "works"}</td></tr>'
+        # Not the error itself: it may name a customer.
+        f'<td class="{"failing" if facts.is_down(c) else "soft"}">{"down" if facts.is_down(c) else "works"}</td></tr>'
         for c in facts.connections
     )
     body = rows or '<tr><td colspan="3">The agent has not finished its first round.</td></tr>'
