@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 from connector.errors import Rejected
 from connector.flows.bills import UnitBills, open_periods
@@ -18,6 +18,8 @@ from connector.model.release import COMPUTED
 from connector.model.subscription import LiveSubscription
 from connector.ports import WriteKey
 from connector.store import audit, charges
+from connector.store import units as unit_rows
+from connector.store.units import UnitRow
 from connector.store.write_once import write_once
 
 FIND_LAG = timedelta(seconds=30)
@@ -43,13 +45,21 @@ def _without_draft(
     drafted = {(d.unit, period_of_draft(units[d.unit], d.bills_on)) for d in drafts if d.unit in units}
     with desk.store.read() as tx:
         charged = {(c.unit, c.period) for c in charges.every(tx)}
+        since = {row.key: _collect_since(desk, row) for row in unit_rows.every(tx)}
     return [
         (unit, period)
         for key, unit in units.items()
-        if unit.collect and key in bills
-        for period, _ in open_periods(bills[key], from_=desk.settings.policy.collect_from, today=today - DRAFT_GRACE)
+        if unit.collect and key in bills and key in since
+        for period, _ in open_periods(bills[key], from_=since[key], today=today - DRAFT_GRACE)
         if (key, period) not in drafted and (key, period) not in charged
     ]
+
+
+def _collect_since(desk: Desk, row: UnitRow) -> date:
+    """What was invoiced before the payer was opted in is not collected by itself: it may have been agreed otherwise."""
+    opted_in = row.detail.get("collect_since")
+    first = desk.settings.policy.collect_from
+    return max(first, date.fromisoformat(opted_in)) if opted_in else date.max
 
 
 def _draft_by_hand(desk: Desk, live: LiveSubscription, unit: BillingUnit, period: Period) -> GatewayInvoice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from connector.errors import OutcomeUnknown, Rejected
 from connector.flows import agreements, enrol
@@ -231,7 +232,7 @@ def remember_units(desk: Desk, mirror: Mirror) -> None:
         rows = {row.key: row for row in units.every(tx)}
         enrolled = {row.key for row in payers.every(tx) if row.method}
         for unit in mirror.units.values():
-            row = _row(unit, rows.get(unit.key), unit.payer.key in enrolled)
+            row = _row(unit, rows.get(unit.key), unit.payer.key in enrolled, desk.today())
             if rows.get(unit.key) != row:
                 units.save(tx, row, now=desk.now())
         for key, row in rows.items():
@@ -241,7 +242,7 @@ def remember_units(desk: Desk, mirror: Mirror) -> None:
                 units.save(tx, replace(row, state="ended"), now=desk.now())
 
 
-def _row(unit: BillingUnit, old: UnitRow | None, enrolled: bool) -> UnitRow:
+def _row(unit: BillingUnit, old: UnitRow | None, enrolled: bool, today: date) -> UnitRow:
     state = ("active" if enrolled else "awaiting_enrolment") if unit.collect else "not_collected"
     return UnitRow(
         key=unit.key,
@@ -255,5 +256,15 @@ def _row(unit: BillingUnit, old: UnitRow | None, enrolled: bool) -> UnitRow:
         timing=str(unit.timing),
         anchor=unit.anchor,
         ends=unit.ends,
-        detail=old.detail if old else {},
+        detail=_detail(unit, old, today),
     )
+
+
+def _detail(unit: BillingUnit, old: UnitRow | None, today: date) -> dict[str, Any]:
+    """`collect_since`: the day on which the payer was (last) opted in."""
+    detail = dict(old.detail) if old else {}
+    if not unit.collect:
+        detail.pop("collect_since", None)
+    else:
+        detail.setdefault("collect_since", today.isoformat())
+    return detail

@@ -8,11 +8,13 @@ from connector.flows import collect, holding
 from connector.flows.desk import Desk
 from connector.flows.round import Round, bills_of
 from connector.model.charge import Charge, ChargeState
-from connector.model.invoice import GatewayInvoice
-from connector.model.money import Money, total
+from connector.model.invoice import GatewayInvoice, PsaInvoice
+from connector.model.ledger import EntryKind
+from connector.model.money import Money
 from connector.model.release import Keep, Reduce, Stop, Void, WatchDecision, watch
 from connector.ports import WriteKey
 from connector.store import charges, ledger, outbox
+from connector.store.outbox import DeliveryState
 
 STOPS = frozenset({"paused", "invoice_gone"})  # holds under which we told the gateway to stop
 
@@ -36,42 +38,53 @@ def _one(desk: Desk, round_: Round, charge: Charge, invoice: GatewayInvoice | No
     if invoice is None:
         # Paid, voided or given up since, and its event may have been missed.
         collect.settle(desk, charge)
-    elif charge.unit in round_.units:
-        charge = _rebind(desk, round_, charge)
-        decision = watch(
-            invoice,
-            open_now=_open_now(round_, charge, invoice),
-            undelivered=_undelivered(desk, charge),
-            paused=round_.paused,
-        )
-        what = _act(desk, charge, invoice, decision)
-        if what:
-            done[charge.id] = what
+        return
+    bill = _bill(desk, round_, charge)
+    charge = _rebind(desk, charge, bill)
+    decision = watch(invoice, open_now=_open_now(desk, round_, charge, invoice, bill), paused=round_.paused)
+    what = _act(desk, charge, invoice, decision)
+    if what:
+        done[charge.id] = what
 
 
-def _rebind(desk: Desk, round_: Round, charge: Charge) -> Charge:
-    """A bill that was deleted and made again, or that appeared after a computed charge: the charge follows it."""
+def _bill(desk: Desk, round_: Round, charge: Charge) -> PsaInvoice | None:
+    """The period's one bill; of an agreement that left the filter, the bill that the charge was released on."""
+    if charge.unit not in round_.units:
+        found = desk.psa.invoice(charge.psa_invoice) if charge.psa_invoice else None
+        return found if found is not None and not found.voided else None
     bills = bills_of(round_, charge)
-    if len(bills) != 1 or bills[0].id == charge.psa_invoice:
+    own = [bill for bill in bills if bill.id == charge.psa_invoice]
+    return own[0] if own else bills[0] if len(bills) == 1 else None
+
+
+def _rebind(desk: Desk, charge: Charge, bill: PsaInvoice | None) -> Charge:
+    """A bill that was deleted and made again, or that appeared after a computed charge: the charge follows it."""
+    if bill is None or bill.id == charge.psa_invoice:
         return charge
     with desk.store.begin() as tx:
-        return charges.update(tx, charge.id, psa_invoice=bills[0].id, psa_number=bills[0].number, now=desk.now())
+        return charges.update(tx, charge.id, psa_invoice=bill.id, psa_number=bill.number, now=desk.now())
 
 
-def _open_now(round_: Round, charge: Charge, invoice: GatewayInvoice) -> Money | None:
-    bills = bills_of(round_, charge)
-    if not bills:
+def _open_now(desk: Desk, round_: Round, charge: Charge, invoice: GatewayInvoice, bill: PsaInvoice | None) -> Money | None:
+    """What is still owed: the lowest that PSA and books say, each less what we collected and it does not show yet."""
+    if bill is None:
         return None if charge.psa_invoice else invoice.amount_remaining
-    open_ = [bills[0].balance, *(b.balance for b in round_.books.get(bills[0].number, ()))]
+    late_psa, late_books = undelivered(desk, charge)
+    in_books = round_.books.get(bill.number, ())
+    open_ = [bill.balance - late_psa, *(b.balance - late_books for b in in_books)]
     return max(min(open_, key=lambda m: m.minor), Money.zero(charge.currency), key=lambda m: m.minor)
 
 
-def _undelivered(desk: Desk, charge: Charge) -> Money:
-    """Collected, and not yet shown by PSA and books."""
+def undelivered(desk: Desk, charge: Charge) -> tuple[Money, Money]:
+    """Collected, and not yet shown by the PSA, by the books."""
+    late = {"psa": Money.zero(charge.currency), "books": Money.zero(charge.currency)}
     with desk.store.read() as tx:
-        entries = ledger.entries(tx, charge=charge.id)
-        waiting = [e for e in entries if any(d.state != "done" for d in outbox.of_entry(tx, e.key))]
-    return total((e.amount for e in waiting), charge.currency)
+        for entry in ledger.entries(tx, charge=charge.id):
+            signed = entry.amount if entry.kind is EntryKind.PAYMENT else -entry.amount
+            for delivery in outbox.of_entry(tx, entry.key):
+                if delivery.state is not DeliveryState.DONE:
+                    late[delivery.target.partition(":")[0]] += signed
+    return late["psa"], late["books"]
 
 
 def _act(desk: Desk, charge: Charge, invoice: GatewayInvoice, decision: WatchDecision) -> str:

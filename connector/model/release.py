@@ -12,6 +12,7 @@ from connector.model.invoice import Adjustment, BooksInvoice, Customer, GatewayI
 from connector.model.money import Money, total
 from connector.model.period import add_months
 
+MINIMUM_MINOR = 50  # less is put on the customer's balance at the gateway and collected with another charge: then too much
 COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
 
 
@@ -288,6 +289,12 @@ def _books_guards(facts: Facts, bill: PsaInvoice) -> Iterator[Reason]:
 
 
 def _amount_guards(policy: Policy, owed: Money, previous: Money | None) -> Iterator[Reason]:
+    if 0 < owed.minor < MINIMUM_MINOR:
+        yield Reason(
+            name="below_minimum",
+            message=f"{owed} is less than the gateway collects ({Money(MINIMUM_MINOR, owed.currency)})",
+            way_on="collect it outside autopay, or write it off in the PSA",
+        )
     if policy.cap is not None and policy.cap.currency == owed.currency and owed > policy.cap:
         yield Reason(
             name="cap",
@@ -333,14 +340,14 @@ class Stop:
 WatchDecision = Keep | Reduce | Void | Stop
 
 
-def watch(invoice: GatewayInvoice, *, open_now: Money | None, undelivered: Money, paused: bool) -> WatchDecision:
-    """A released invoice, compared each cycle until paid. `open_now`: the lower of the PSA's and the books' balance, None
-    when the bill is gone; `undelivered`: what the gateway collected of it and the PSA does not show yet."""
+def watch(invoice: GatewayInvoice, *, open_now: Money | None, paused: bool) -> WatchDecision:
+    """A released invoice, compared each cycle until paid. `open_now`: what is still owed beside what the gateway collected of
+    it, None when the bill is gone."""
     if paused and not invoice.in_flight:
         return Stop(reason=Reason(name="paused", message="charging is paused for everybody", way_on="connector resume"))
     if open_now is None:
         return _gone(invoice)
-    surplus = invoice.amount_remaining - (open_now - undelivered)
+    surplus = invoice.amount_remaining - open_now
     if surplus.minor <= 0:
         return Keep(note=_stuck(invoice))
     if invoice.in_flight:
