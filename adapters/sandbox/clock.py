@@ -27,10 +27,6 @@ class SandboxClock:
             self._now, self._asked = self._ask(), time.monotonic()
         return self._now
 
-    def forget(self) -> None:
-        """Time was moved: the next question is asked anew."""
-        self._now = None
-
     def _ask(self) -> datetime:
         try:
             answer = self._session.get(self._url, timeout=(2, 5))

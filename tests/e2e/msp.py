@@ -14,7 +14,6 @@ from typing import Any
 import yaml
 from cryptography.fernet import Fernet
 
-from adapters.sandbox.clock import SandboxClock
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.seed import build_world
 from adapters.sandbox.server import Sandbox
@@ -146,9 +145,6 @@ class Msp:
 
     def at(self, moment: datetime) -> None:
         self.world.advance(moment)
-        clock = self.agent.desk.clock
-        assert isinstance(clock, SandboxClock)
-        clock.forget()
 
     def cycle(self, times: int = 2) -> dict[str, Any]:
         report: dict[str, Any] = {}
