@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +30,11 @@ DOES_NOT_APPLY = ("SQLite has one writer", "SQLite has no connection", "PostgreS
 @pytest.fixture
 def quiet_again() -> Iterator[None]:
     """For tests that set up real logging: takes it back."""
+    root, level = logging.getLogger(), logging.getLogger().level
+    handlers, hooks = list(root.handlers), (sys.excepthook, threading.excepthook)
     yield
+    root.handlers[:], (sys.excepthook, threading.excepthook) = handlers, hooks
+    root.setLevel(level)
     _quiet()
 
 

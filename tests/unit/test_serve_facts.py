@@ -1,0 +1,112 @@
+"""When health is ok, degraded or failing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.serve.facts import Facts, gather
+from connector.store import Store
+from tests.unit import serve_facts
+from tests.unit.serving import NOW
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(f"sqlite:///{tmp_path / 'connector.db'}")
+    opened.upgrade()
+    yield opened
+    opened.close()
+
+
+def facts(store: Store, **token_days: int) -> Facts:
+    return gather(store, NOW, token_days=token_days)
+
+
+def test_an_agent_without_history_is_ok(store: Store) -> None:
+    assert facts(store).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("worked_hours_ago", "failed_hours_ago", "down", "status"),
+    [
+        (0.1, None, False, "ok"),
+        (0.5, 0.1, True, "ok"),  # a hiccup is nobody's business
+        (1.1, 0.1, True, "degraded"),
+        (None, 0.1, True, "degraded"),  # never worked: wrong keys, most likely
+        (0.1, 30, False, "ok"),  # it is back
+        (30, None, False, "ok"),  # some flows run once a day
+    ],
+)
+def test_a_partner_that_is_down_for_an_hour_degrades(
+    store: Store, worked_hours_ago: float | None, failed_hours_ago: float | None, down: bool, status: str
+) -> None:
+    serve_facts.partner(store, worked_hours_ago=worked_hours_ago, failed_hours_ago=failed_hours_ago)
+
+    seen = facts(store)
+
+    assert [seen.is_down(connection) for connection in seen.connections] == [down]
+    assert seen.status == status
+
+
+@pytest.mark.parametrize(("hours", "status"), [(1, "ok"), (47, "ok"), (49, "failing")])
+def test_a_payment_that_is_not_written_back_for_two_days_is_failing(store: Store, hours: float, status: str) -> None:
+    serve_facts.undelivered(store, hours=hours)
+
+    assert (facts(store).undelivered_s, facts(store).status) == (hours * 3600, status)
+
+
+@pytest.mark.parametrize(
+    ("days", "status"), [(90, "ok"), (14, "ok"), (13, "degraded"), (1, "degraded"), (0, "failing"), (-3, "failing")]
+)
+def test_a_token_is_asked_for_two_weeks_ahead(store: Store, days: int, status: str) -> None:
+    assert facts(store, quickbooks=days).status == status
+
+
+def test_what_needs_a_person_degrades(store: Store) -> None:
+    serve_facts.needs_attention(store, 2)
+
+    assert (facts(store).attention, facts(store).status) == (2, "degraded")
+
+
+def test_a_delivery_that_needs_a_person_degrades(store: Store) -> None:
+    serve_facts.parked(store)
+
+    assert (facts(store).deliveries["parked"], facts(store).status) == (1, "degraded")
+
+
+def test_a_hold_is_no_fault_of_the_agent(store: Store) -> None:
+    serve_facts.lived_in(store)
+    serve_facts.partner(store, worked_hours_ago=0, failed_hours_ago=None)
+    with store.begin() as tx:
+        serve_facts.freshness.succeeded(tx, "connectwise", now=NOW)
+
+    seen = facts(store)
+
+    assert (seen.holds, seen.status) == ({"missing_invoice": 1}, "ok")
+
+
+def test_planned_charges_are_totalled_by_state_and_currency(store: Store) -> None:
+    serve_facts.lived_in(store)
+
+    assert {key: str(amount) for key, amount in facts(store).planned.items()} == {
+        "waiting USD": "125.00 USD",
+        "held USD": "125.00 USD",
+    }
+
+
+def test_bills_that_are_due_without_an_invoice_are_announced(store: Store) -> None:
+    serve_facts.lived_in(store)
+
+    assert facts(store).notices == ("42 billing units due 2026-03-03 have no invoice in the PSA yet.",)
+
+
+def test_a_clock_that_was_put_back_makes_no_negative_age(store: Store) -> None:
+    serve_facts.undelivered(store, hours=-1)
+    serve_facts.partner(store, worked_hours_ago=-1, failed_hours_ago=None)
+
+    seen = facts(store)
+
+    assert (seen.undelivered_s, seen.lag_s(seen.connections[0])) == (0.0, 0.0)
