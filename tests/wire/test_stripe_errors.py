@@ -175,7 +175,10 @@ def test_the_budget_is_asked_before_every_request(tmp_path: Path) -> None:
     session = requests.Session()
     session.mount("https://", script)
     gateway = Stripe(
-        StripeSettings(return_url="https://msp.example/", secret_key=Secret(file=tmp_path / "key")), context(budget=Budget()), session=session, sleep=slept.append
+        StripeSettings(return_url="https://msp.example/", secret_key=Secret(file=tmp_path / "key")),
+        context(budget=Budget()),
+        session=session,
+        sleep=slept.append,
     )
     gateway.ping()
 
