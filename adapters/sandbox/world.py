@@ -10,6 +10,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -57,9 +58,10 @@ class World:
 
     def handle(self, partner: str, request: Request) -> Response:
         """Answer one request. Raises LostReply when a fault says that the answer never arrives."""
-        with self.lock:
+        target = self.partners[partner]
+        in_flight = getattr(target, "in_flight", _not_counted)  # some partners count what is asked of them at once
+        with in_flight(request), self.lock:
             fault = self.faults.take(partner, request)
-            target = self.partners[partner]
             if fault and not fault.after_effect:
                 response = fault.response(target)
                 self._log(partner, request, response.status if response else 0, fault.kind)
@@ -112,3 +114,7 @@ class World:
                 "fault": fault,
             }
         )
+
+
+def _not_counted(_request: Request) -> AbstractContextManager[None]:
+    return nullcontext()
