@@ -235,11 +235,15 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
     agreements: Annotated[int, typer.Option(help="How many agreements the simulated PSA has.")] = 12,
     lines: Annotated[int, typer.Option(help="About how many lines an agreement has.")] = 4,
+    psa: Annotated[str, typer.Option(help="The simulated PSA: connectwise, autotask, or both.")] = "connectwise",
 ) -> None:
-    """Serve simulated partners (ConnectWise PSA, Stripe, QuickBooks Online) on one port, to try the agent on."""
+    """Serve simulated partners (a PSA, Stripe, QuickBooks Online) on one port, to try the agent on."""
     from adapters.sandbox.main import serve
+    from adapters.sandbox.seed import PSAS
 
-    serve(port, seed, agreements, lines)
+    if psa not in PSAS:
+        raise ConfigError(f"--psa {psa!r} is not one of: {', '.join(PSAS)}")
+    serve(port, seed, agreements, lines, psa=psa)
 
 
 @app.command()

@@ -135,11 +135,11 @@ class Office:
     ) -> Row:
         """A cheque entered by hand, or another integration's payment (`member`)."""
         body = {"amount": number(amount), "paymentDate": str(as_date(dated) if dated else self.today())}
-        return dict(self._psa.payments.add(self._invoice(invoice), body, by=member))
+        return dict(self.psa.payments.add(self._invoice(invoice), body, by=member))
 
     def delete_payment(self, invoice: int | str, payment: int) -> None:
         target = self._invoice(invoice)
-        self._psa.payments.remove(target, self._psa.payments.find(target, payment))
+        self.psa.payments.remove(target, self.psa.payments.find(target, payment))
 
     def post_payments(self, batch: str) -> int:
         """Every payment goes into a general ledger batch, and can no longer be changed. How many there were."""
@@ -287,7 +287,7 @@ class Office:
     # Plumbing
 
     @property
-    def _psa(self) -> ConnectWise:
+    def psa(self) -> ConnectWise:
         psa = self._world.partners["connectwise"]
         if not isinstance(psa, ConnectWise):
             raise TypeError("the office works in a sandbox ConnectWise")
@@ -295,11 +295,11 @@ class Office:
 
     @property
     def _records(self) -> Records:
-        return self._psa.records
+        return self.psa.records
 
     @property
     def _billing(self) -> Billing:
-        return self._psa.billing
+        return self.psa.billing
 
     def _roots(self, agreements: Collection[int] | None) -> list[Row]:
         rows = self._records.agreements.rows
@@ -346,7 +346,7 @@ class Office:
             "paymentSyncStatus": "Unapplied",
         }
         self._records.payments.insert(row, by=OFFICE)
-        self._psa.payments.settle(target)
+        self.psa.payments.settle(target)
         memo["credits"] = -amount
         memo["balance"] = invoice_balance(memo)
 

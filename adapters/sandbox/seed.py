@@ -11,14 +11,18 @@ from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
+from adapters.sandbox.autotask import Autotask
+from adapters.sandbox.autotask_office import AutotaskOffice
 from adapters.sandbox.connectwise import ConnectWise
 from adapters.sandbox.connectwise.entry import add_addition, add_agreement, add_company
 from adapters.sandbox.connectwise.records import OFFICE
 from adapters.sandbox.connectwise.tables import Row, as_date
 from adapters.sandbox.office import Office
+from adapters.sandbox.seed_autotask import seed as seed_autotask
 from adapters.sandbox.world import START, World
 
 PARTNERS = ("connectwise", "stripe", "quickbooks", "office")
+PSAS = ("connectwise", "autotask", "both")
 PAST_INVOICES = 2  # of each agreement, made and paid before the start
 MANY_LINES = 26  # more than a gateway takes as items
 
@@ -74,19 +78,38 @@ def build_world(
     start: datetime = START,
     office_automatic: bool = True,
     partners: Collection[str] = PARTNERS,
+    psa: str = "connectwise",
 ) -> World:
-    """The same world for the same arguments. The first twelve agreements are the special cases, described in `_SPECIAL`."""
+    """The same world for the same arguments. The first twelve agreements are the special cases, described in `_SPECIAL`
+    (and for Autotask in `seed_autotask`). `psa`: connectwise, autotask, or both with as many agreements in each; the people
+    at work are `office`, those at the second PSA `autotask_office`."""
+    if psa not in PSAS:
+        raise ValueError(f"unknown PSA {psa!r}; known: {', '.join(PSAS)}")
     world = World(seed=seed, start=start)
-    psa, office = ConnectWise(world), Office(world)
-    world.add(psa)
+    wanted = [kind for kind in PSAS[:2] if psa in (kind, "both")]
+    for kind in wanted:
+        world.add(ConnectWise(world) if kind == "connectwise" else Autotask(world))
     for name in (name for name in _WHERE if name in partners):
         module, cls = _WHERE[name]
         world.add(getattr(import_module(module), cls)(world))
-    office.automatic = office_automatic
-    if "office" in partners:
-        world.add(office)
-    _Seeder(world, psa, office, lines).fill(agreements)
+    for kind in wanted:
+        office = _office(world, kind, name="office" if kind == wanted[0] else f"{kind}_office")
+        office.automatic = office_automatic
+        if "office" in partners:
+            world.add(office)
+        _fill(world, office, agreements, lines)
     return world
+
+
+def _office(world: World, kind: str, *, name: str) -> Office | AutotaskOffice:
+    return Office(world) if kind == "connectwise" else AutotaskOffice(world, name=name)
+
+
+def _fill(world: World, office: Office | AutotaskOffice, agreements: int, lines: int) -> None:
+    if isinstance(office, Office):
+        _Seeder(world, office.psa, office, lines).fill(agreements)
+    else:
+        seed_autotask(world, office.psa, office, contracts=agreements, lines=lines)
 
 
 @dataclass

@@ -70,14 +70,17 @@ class Sandbox:
         return json_response({"now": self.world.now.isoformat()})
 
     def _seed(self, body: dict[str, Any]) -> Response:
-        """A new world in place of the old one; `seed`, `agreements` and `lines` as `build_world` takes them."""
+        """A new world in place of the old one; `seed`, `agreements`, `lines` and `psa` as `build_world` takes them."""
         from adapters.sandbox.seed import build_world  # only here: a test's own world needs no seed
 
         try:
             seed, agreements, lines = (int(body.get(name, usual)) for name, usual in _USUAL_SEED.items())
         except (TypeError, ValueError):
             return json_response({"error": "seed, agreements and lines are whole numbers"}, status=400)
-        self.world = build_world(seed=seed, agreements=agreements, lines=lines)
+        try:
+            self.world = build_world(seed=seed, agreements=agreements, lines=lines, psa=str(body.get("psa", "connectwise")))
+        except ValueError as error:
+            return json_response({"error": str(error)}, status=400)
         return json_response({"now": self.world.now.isoformat(), "seed": seed, "agreements": agreements, "lines": lines})
 
     def _act(self, action: str, body: dict[str, Any]) -> Response:
