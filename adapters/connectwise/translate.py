@@ -222,6 +222,7 @@ def _line(addition: Record, record: Record, currency: str, mapping: FieldMapping
         billing=LineBilling(fields["billing"]),
         starts=fields["starts"],
         ends=_end(fields["ends"]),
+        included=_included(addition, fields["quantity"], full["billedQuantity"]),
     )
     if line.billing is LineBilling.BILLABLE and (line.ends is None or line.ends > today):
         _check_amount(line, addition["id"])
@@ -234,6 +235,11 @@ def _billed_quantity(addition: Record) -> Decimal:
         return Decimal(addition.get("quantity") or 0) - Decimal(addition.get("lessIncluded") or 0)
     except (ArithmeticError, TypeError, ValueError):
         raise Problem("mapping_failed", f"addition {addition['id']}: its quantity is not a number.") from None
+
+
+def _included(addition: Record, quantity: Decimal, billed: Decimal) -> Decimal:
+    """Shown to who asks; a mapping that takes the quantity from elsewhere knows nothing of it."""
+    return Decimal(addition.get("lessIncluded") or 0) if quantity == billed else Decimal(0)
 
 
 def _extended(addition: Record, fields: Mapping[str, Any], currency: str) -> Money:

@@ -66,6 +66,7 @@ class AgreementLine:
     billing: LineBilling = LineBilling.BILLABLE
     starts: date | None = None
     ends: date | None = None
+    included: Decimal = Decimal(0)  # taken off before `quantity`, for who asks what became of it
 
     def active_on(self, day: date) -> bool:
         return (self.starts is None or self.starts <= day) and (self.ends is None or day < self.ends)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from connector.model.money import Money
@@ -21,12 +22,21 @@ class ChargeState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BreakdownLine:
-    """`kind`: base, line, proration, tax, credit, elsewhere, true_up. `source` names the PSA record."""
+    """`kind`: base, line, tax, elsewhere, credit, rounding, true_up, unexplained. `source` names the PSA record.
+
+    The rest is set for an agreement's line: `quantity` is what is billed, after the `included`; `[starts, ends)`.
+    """
 
     kind: str
     description: str
     amount: Money
     source: str = ""
+    name: str = ""
+    quantity: Decimal | None = None
+    unit_price: Decimal | None = None
+    included: Decimal | None = None
+    starts: date | None = None
+    ends: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -96,6 +96,12 @@ def _breakdown_line(agreement: Agreement, line: AgreementLine) -> BreakdownLine:
         description=f"{line.name}: {_plain(line.quantity)} x {_plain(line.unit_price)}" + ("" if charged else " (no charge)"),
         amount=line.amount if charged else Money.zero(agreement.currency),
         source=f"{agreement.ref}/{line.id}",
+        name=line.name,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        included=line.included or None,
+        starts=line.starts,
+        ends=line.ends,
     )
 
 

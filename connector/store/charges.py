@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, select
@@ -18,6 +19,16 @@ from connector.store.sql import for_update, insert_new
 
 _FIXED = frozenset({"id", "unit", "period", "number", "currency"})
 _PLAIN = ("id", "unit", "number", "currency", "gateway_invoice", "psa_invoice", "psa_number", "charge_date", "released_at")
+
+# What only an agreement's line has; rows written before these were known lack them.
+_OF_A_LINE: dict[str, Callable[[str], Any]] = {
+    "name": str,
+    "quantity": Decimal,
+    "unit_price": Decimal,
+    "included": Decimal,
+    "starts": date.fromisoformat,
+    "ends": date.fromisoformat,
+}
 
 
 def ensure(tx: Connection, charge: Charge, *, now: datetime) -> tuple[Charge, bool]:
@@ -119,6 +130,7 @@ def _packed(lines: Sequence[BreakdownLine]) -> list[dict[str, Any]]:
             "minor": line.amount.minor,
             "currency": line.amount.currency,
             "source": line.source,
+            **{name: str(value) for name in _OF_A_LINE if (value := getattr(line, name)) not in (None, "")},
         }
         for line in lines
     ]
@@ -131,6 +143,7 @@ def _unpacked(lines: list[dict[str, Any]]) -> tuple[BreakdownLine, ...]:
             description=line["description"],
             amount=Money(line["minor"], line["currency"]),
             source=line["source"],
+            **{name: read(line[name]) for name, read in _OF_A_LINE.items() if name in line},
         )
         for line in lines
     )
