@@ -21,7 +21,8 @@ section{background:var(--card);border:1px solid var(--line);border-radius:.6rem;
 .grid{margin-bottom:1rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);
 vertical-align:top}tr:last-child td{border-bottom:0}th{color:var(--soft);font-weight:600;font-size:.85rem}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.soft{color:var(--soft)}code{font-size:.9em}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}th:last-child,td:last-child{padding-right:0}
+section p{margin:.25rem 0}.soft{color:var(--soft)}code{font-size:.9em}
 """
 WORDS = {
     "ok": "all is well",
@@ -70,13 +71,13 @@ def _notices(facts: Facts) -> str:
 
 def _connections(facts: Facts) -> str:
     rows = "".join(
-        f'<tr><td>{escape(c.name)}</td><td class="n">{_ago(facts.lag_s(c))}</td>'
         # Not the error itself: it may name a customer.
-        f'<td class="{"failing" if facts.is_down(c) else "soft"}">{"down" if facts.is_down(c) else "works"}</td></tr>'
+        f'<tr><td>{escape(c.name)}</td><td class="{"failing" if facts.is_down(c) else "ok"}">'
+        f'{"down" if facts.is_down(c) else "works"}</td><td class="n">{_ago(facts.lag_s(c))}</td></tr>'
         for c in facts.connections
     )
     body = rows or '<tr><td colspan="3">The agent has not finished its first round.</td></tr>'
-    head = '<tr><th>connection or flow</th><th class="n">last worked</th><th></th></tr>'
+    head = '<tr><th>connection or flow</th><th>now</th><th class="n">last worked</th></tr>'
     return f'<section id="connections"><h2>Connections</h2><table>{head}{body}</table></section>'
 
 
