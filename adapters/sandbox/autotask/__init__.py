@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from adapters.sandbox.autotask.api import Api, Tenant, User
+from adapters.sandbox.autotask.api import Api
 from adapters.sandbox.autotask.entry import add_company
 from adapters.sandbox.autotask.errors import DEADLOCK, errors, page
 from adapters.sandbox.autotask.fields import ENTITIES
+from adapters.sandbox.autotask.gate import Tenant, User
 from adapters.sandbox.autotask.posting import Posting
 from adapters.sandbox.autotask.records import Records
 from adapters.sandbox.autotask.shown import by_the_unit, shown
@@ -59,12 +60,12 @@ class Autotask:
     def state(self) -> dict[str, Any]:
         self.units.refresh()
         found: dict[str, Any] = {name: self._rows(name) for name in self.records.tables()}
-        budget, now = self.api.budget, self._world.now
+        budget, now = self.api.gate.budget, self._world.now
         limits = {"threshold": budget.threshold, "used": budget.used(now), "latency_s": budget.latency_s}
-        return {**found, "zone": self.tenant.zone, "budget": limits, "threads": self.api.threads.state()}
+        return {**found, "zone": self.tenant.zone, "budget": limits, "threads": self.api.gate.threads.state()}
 
     def too_many_requests(self, retry_after_s: int) -> Response:
-        return self.api.threshold_exceeded(retry_after_s)
+        return self.api.gate.threshold_exceeded(retry_after_s)
 
     def server_error(self, status: int) -> Response:
         """A 500 of this kind is worth another try; most of Autotask's are not."""
@@ -109,19 +110,19 @@ class Autotask:
 
     def set_threshold(self, requests: int) -> None:
         """Requests that all integrations together may send in 60 minutes."""
-        self.api.budget.threshold = requests
+        self.api.gate.budget.threshold = requests
 
     def spend_requests(self, count: int) -> None:
         """The customer's other tools send so many requests now."""
-        self.api.budget.take(self._world.now, count)
+        self.api.gate.budget.take(self._world.now, count)
 
     def hang_threads(self, entity: str, count: int) -> None:
         """So many calls of ours are still being worked on at this endpoint, though nobody waits for them."""
-        self.api.threads.hanging[ENTITIES[entity].name] = count
+        self.api.gate.threads.hanging[ENTITIES[entity].name] = count
 
     def set_really_slow(self, on: bool) -> None:
         """Let answers really be late by the latency of a used-up budget, instead of only counting it."""
-        self.api.threads.really_slow = on
+        self.api.gate.threads.really_slow = on
 
     def _rows(self, entity: str) -> list[dict[str, Any]]:
         rows = self.records.tables()[entity].rows.values()

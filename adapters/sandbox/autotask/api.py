@@ -5,39 +5,24 @@ Only what the agent could use is there: of the published operations it has no we
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
-from urllib.parse import urlencode
 
-from adapters.sandbox.autotask.budget import TIMEFRAME_MIN, Budget, Threads
-from adapters.sandbox.autotask.errors import (
-    NOT_FOUND,
-    THREADS,
-    ZONE_UNKNOWN,
-    Refusal,
-    errors,
-    invalid,
-    message,
-    missing_page,
-    no_permission,
-    page,
-    unauthorized,
-    unsupported,
-)
+from adapters.sandbox.autotask.adjusting import Adjustments
+from adapters.sandbox.autotask.budget import TIMEFRAME_MIN
+from adapters.sandbox.autotask.errors import NOT_FOUND, Refusal, invalid, message, missing_page, no_permission, page, unsupported
 from adapters.sandbox.autotask.fields import ENTITIES, ENTITY_BY_LOWER, Entity, udf_told
+from adapters.sandbox.autotask.gate import Gate
+from adapters.sandbox.autotask.paging import Cursor, body_of, cursor_of, page_url, search_of
 from adapters.sandbox.autotask.query import MAX_RECORDS, Query, any_row, parse, select
-from adapters.sandbox.autotask.records import Kind, Records
-from adapters.sandbox.autotask.rows import Row, Table, as_date, number
+from adapters.sandbox.autotask.records import Records
+from adapters.sandbox.autotask.rows import Row, Table, as_date
 from adapters.sandbox.autotask.shown import by_the_unit, shown
 from adapters.sandbox.autotask.units import Units
 from adapters.sandbox.autotask.writes import changes, missing
 from adapters.sandbox.wire import Request, Response, json_response
 
-INTEGRATION_CODE, USER, SECRET = "SANDBOXCODE", "api@sandbox.example", "sandbox-secret"
 MAX_URL = 2048  # characters
 _CHILDREN = {
     ("contracts", "services"): ("ContractServices", "contractID"),
@@ -50,47 +35,6 @@ _CHILDREN = {
     ("servicebundles", "services"): ("ServiceBundleServices", "serviceBundleID"),
 }
 _THROUGH_THE_PARENT = {"ContractServices", "ContractServiceBundles", "Contacts", "ServiceBundleServices"}
-_FIRST = -1  # before every id
-
-
-@dataclass(kw_only=True)
-class User:
-    """`api`: has the licence of an API user; without it only the zone is told."""
-
-    secret: str
-    api: bool = True
-
-
-@dataclass(kw_only=True)
-class Tenant:
-    """What an administrator of this Autotask can set, and where it lives."""
-
-    zone: str = "zone2"
-    wrong_zone_status: int = 401  # or 500
-    price_is_extended: bool = True
-    users: dict[str, User] = field(default_factory=lambda: {USER: User(secret=SECRET)})
-    read_only: set[tuple[str, str]] = field(default_factory=set)
-    forbidden: set[tuple[str, str]] = field(default_factory=set)  # entity and query, create or update
-    hidden: set[str] = field(default_factory=set)  # entities that seem empty
-    hidden_contracts: set[int] = field(default_factory=set)  # by line of business
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cursor:
-    """One page of a query. Autotask's own page address holds the same."""
-
-    size: int
-    previous: tuple[int, ...] = ()  # where the pages before began
-    after: int = _FIRST
-
-    def before(self) -> Cursor | None:
-        return replace(self, previous=self.previous[:-1], after=self.previous[-1]) if self.previous else None
-
-    def next(self, last: int) -> Cursor:
-        return replace(self, previous=(*self.previous, self.after), after=last)
-
-    def text(self) -> str:
-        return json.dumps({"pageSize": self.size, "previousIds": list(self.previous), "nextIds": [self.after]})
 
 
 class Api:
@@ -98,82 +42,21 @@ class Api:
         self._records = records
         self._units = units
         self._tables = records.tables()
-        self.tenant = Tenant()
-        self.budget = Budget()
-        self.threads = Threads()
+        self._adjustments = Adjustments(records, units)
+        self.gate = Gate(records.clock)
+        self.tenant = self.gate.tenant
 
     def in_flight(self, request: Request) -> AbstractContextManager[None]:
-        return self.threads.flying(request, _endpoint(request.path))
+        return self.gate.threads.flying(request, _endpoint(request.path))
 
     def handle(self, request: Request) -> Response:
-        self.threads.delay_s = 0.0
         try:
-            return self._answer(request, _segments(request.path))
+            inside = self.gate.passes(request, _segments(request.path))
+            return inside if isinstance(inside, Response) else self._route(request, inside)
         except Refusal as refusal:
             return refusal.response
 
     # Where it goes
-
-    def _answer(self, request: Request, path: list[str]) -> Response:
-        if path[:1] == ["atservicesrest"]:
-            return self._anywhere(request, path[1:])
-        if path[1:2] != ["atservicesrest"]:
-            raise missing_page()
-        if path[2:] == ["versioninformation"]:
-            return json_response({"apiVersions": ["V1.0", "V2.0"]})
-        if path[2:3] != ["v1.0"]:
-            raise missing_page()  # V2.0 is listed, and is not there
-        if path[3:] == ["zoneinformation"]:
-            return self._zone(request)
-        if path[0] != self.tenant.zone:
-            raise Refusal(self._wrong_zone())
-        self._admit(request)
-        return self._route(request, path[3:])
-
-    def _anywhere(self, request: Request, path: list[str]) -> Response:
-        """What the address knows that every integration begins with: no zone, no database."""
-        if path == ["versioninformation"]:
-            return json_response({"apiVersions": ["V1.0", "V2.0"]})
-        if path == ["v1.0", "zoneinformation"]:
-            return self._zone(request)
-        if path[:1] == ["v1.0"]:
-            raise Refusal(self._wrong_zone())
-        raise missing_page()
-
-    def _zone(self, request: Request) -> Response:
-        if request.method != "GET":
-            raise unsupported(request.method)
-        name = {key.lower(): value for key, value in request.params.items()}.get("user", "").lower()
-        if name not in self.tenant.users:
-            raise invalid(ZONE_UNKNOWN)
-        zone = self.tenant.zone
-        address = f"{request.base_url}/{zone}"
-        return json_response({"zoneName": zone, "url": f"{address}/ATServicesRest/", "webUrl": f"{address}/", "ci": 30595})
-
-    def _wrong_zone(self) -> Response:
-        if self.tenant.wrong_zone_status == 500:
-            return page(500, "500 - Internal server error.")
-        return Response(status=401)
-
-    def _admit(self, request: Request) -> None:
-        headers = request.headers
-        user = self.tenant.users.get(headers.get("username", "").lower())
-        if headers.get("apiintegrationcode") != INTEGRATION_CODE or user is None or user.secret != headers.get("secret"):
-            raise unauthorized()
-        if not user.api:
-            raise unauthorized()
-        if self.threads.refuses(request):
-            raise invalid(THREADS)
-        now = self._records.clock.now
-        if self.budget.is_spent(now):
-            raise Refusal(self.threshold_exceeded(retry_after_s=60))
-        self.budget.take(now)
-        self.threads.delay_s = self.budget.latency(now)
-        self.budget.latency_s += self.threads.delay_s
-
-    def threshold_exceeded(self, retry_after_s: int) -> Response:
-        text = f"You have exceeded the threshold of {self.budget.threshold} requests in {TIMEFRAME_MIN} minutes."
-        return errors(text, status=429, headers={"retry-after": str(retry_after_s)})
 
     def _route(self, request: Request, path: list[str]) -> Response:
         match path:
@@ -199,7 +82,7 @@ class Api:
             case (("PATCH" | "PUT"), []) if entity.can_update and entity.name not in _THROUGH_THE_PARENT:
                 return self._change(request, entity)
             case "POST", [] if entity.name.endswith("Adjustments"):
-                return self._adjust(request, entity, None)
+                return self._adjust(request, entity)
         raise unsupported(request.method)
 
     def _child(self, request: Request, entity: Entity, key: str, parent: int, rest: list[str]) -> Response:
@@ -224,8 +107,9 @@ class Api:
     # Reading
 
     def _threshold(self) -> Response:
-        used = self.budget.used(self._records.clock.now)
-        known = {"externalRequestThreshold": self.budget.threshold, "requestThresholdTimeframe": TIMEFRAME_MIN}
+        budget = self.gate.budget
+        used = budget.used(self._records.clock.now)
+        known = {"externalRequestThreshold": budget.threshold, "requestThresholdTimeframe": TIMEFRAME_MIN}
         return json_response({**known, "currentTimeframeRequestCount": used})
 
     def _told(self, entity: Entity, more: list[str]) -> Response:
@@ -254,19 +138,19 @@ class Api:
         self._allow(entity, "query")
         if len(request.query) > MAX_URL and more != ["next"]:
             raise Refusal(page(414, "Request-URI Too Long"))
-        query = parse(entity, _search(request))
+        query = parse(entity, search_of(request))
         self._units.refresh()
         found = self._found(entity, query)
         if more == ["count"]:
             return json_response({"queryCount": sum(1 for _ in found)})
-        cursor = _cursor(request, query.size) if more == ["next"] else Cursor(size=query.size)
+        cursor = cursor_of(request) if more == ["next"] else Cursor(size=query.size)
         return self._page(request, entity, query, cursor, f"{entity.name}/query/next")
 
     def _children(self, request: Request, entity: Entity, key: str, parent: int, further: bool) -> Response:
         self._allow(entity, "query")
         self._units.refresh()
         query = Query(only=(key, [parent]))
-        cursor = _cursor(request, MAX_RECORDS) if further else Cursor(size=MAX_RECORDS)
+        cursor = cursor_of(request) if further else Cursor(size=MAX_RECORDS)
         path = "/".join(_segments(request.path, lower=False)[3:6])
         return self._page(request, entity, query, cursor, f"{path}/next")
 
@@ -276,18 +160,18 @@ class Api:
         rows = rows[: cursor.size]
         if further and query.include is not None and "id" not in query.include:
             raise invalid("IncludeFields must contain Id when the result has more than one page.")
-        address = f"{request.base_url}/{self.tenant.zone}/ATServicesRest/V1.0/{path}"
+        address = f"{self.gate.address(request)}/ATServicesRest/V1.0/{path}"
         after = cursor.next(rows[-1]["id"]) if further else None
         details = {
             "count": len(rows),
             "requestCount": cursor.size,
-            "prevPageUrl": _page_url(request, address, cursor.before()),
-            "nextPageUrl": _page_url(request, address, after),
+            "prevPageUrl": page_url(request, address, cursor.before()),
+            "nextPageUrl": page_url(request, address, after),
         }
         items = [self._shown(entity, row, query.include) for row in rows]
         return json_response({"items": items, "pageDetails": details})
 
-    def _found(self, entity: Entity, query: Query, after: int = _FIRST) -> Iterable[Row]:
+    def _found(self, entity: Entity, query: Query, after: int = -1) -> Iterable[Row]:
         if entity.name in self.tenant.hidden:
             return ()
         rows = select(query, self._candidates(self._tables[entity.name], query, after))
@@ -327,7 +211,7 @@ class Api:
 
     def _change(self, request: Request, entity: Entity, of: tuple[str, int] | None = None) -> Response:
         self._allow(entity, "update")
-        body = _body(request)
+        body = body_of(request)
         id = {name.lower(): value for name, value in body.items()}.get("id")
         table = self._tables[entity.name]
         row = table.rows.get(_id(str(id)))
@@ -346,49 +230,15 @@ class Api:
         self._records.touched(table, row["id"])
         return json_response({"itemId": row["id"]})
 
+    def _adjust(self, request: Request, entity: Entity, parent: int | None = None) -> Response:
+        self._allow(entity, "create")
+        return json_response({"itemId": self._adjustments.create(entity, body_of(request), parent)})
+
     def _apply(self, entity: Entity, table: Table, row: Row, found: Row) -> None:
         end = found.pop("endDate", None)
         table.update(row["id"], found)
         if entity.name == "Contracts" and end:
             self._units.end(row, as_date(end))
-
-    def _adjust(self, request: Request, entity: Entity, parent: int | None) -> Response:
-        """Units of a service change from a day on; a service that the contract has not yet is added."""
-        self._allow(entity, "create")
-        kind = self._records.kinds["bundle" if "Bundle" in entity.name else "service"]
-        given = changes(entity, _body(request), read_only=set())
-        if parent is not None:
-            given["contractID"] = parent
-        if lacking := missing(entity, {**given, "id": 0}):
-            raise invalid(f"The field {lacking[0]} of the {entity.singular} entity is required.")
-        self._adjusted(kind, given)
-        self._records.adjustments += 1
-        return json_response({"itemId": self._records.adjustments - 1})
-
-    def _adjusted(self, kind: Kind, given: Row) -> None:
-        on, change = as_date(given["effectiveDate"]), given["unitChange"]
-        price = given.get("adjustedUnitPrice")
-        sold = self._sold(kind, given)
-        if sold is not None:
-            self._units.adjust(kind, sold, on, change, price)
-            return
-        contract = self._records.contracts.rows.get(given.get("contractID", 0))
-        product = kind.products.rows.get(given.get(kind.product_key, 0))
-        if contract is None or product is None:
-            raise invalid(f"Value does not reference an existing entity for {kind.product_key} . ")
-        unit_price = product["unitPrice"] if price is None else number(price)
-        self._units.sell(kind, contract, product, units=change, price=unit_price, starts=on)
-
-    def _sold(self, kind: Kind, given: Row) -> Row | None:
-        if kind.sold_key in given:
-            found = kind.sold.rows.get(given[kind.sold_key])
-            if found is None:
-                raise invalid(f"Value does not reference an existing entity for {kind.sold_key} . ")
-            return found
-        if given.get("allowRepeatService") or given.get("allowRepeatServiceBundle"):
-            return None
-        rows = kind.sold.of("contractID", given.get("contractID"))
-        return next((row for row in rows if row[kind.product_key] == given.get(kind.product_key)), None)
 
 
 def _segments(path: str, *, lower: bool = True) -> list[str]:
@@ -408,41 +258,3 @@ def _id(text: str) -> int:
     if not text.lstrip("-").isdigit():
         raise Refusal(message(f"The request is invalid: '{text}' is not an id.", 400))
     return int(text)
-
-
-def _body(request: Request) -> dict[str, Any]:
-    try:
-        found = request.json()
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise invalid("The body is missing or is not valid JSON.")
-    return found
-
-
-def _search(request: Request) -> Any:
-    """The query: a parameter of a GET, the body of a POST; the page after keeps both verb and query."""
-    if request.method == "POST":
-        return _body(request)
-    text = {name.lower(): value for name, value in request.params.items()}.get("search")
-    if text is None:
-        raise unsupported("GET")
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise invalid("The search parameter is not valid JSON.") from None
-
-
-def _cursor(request: Request, size: int) -> Cursor:
-    try:
-        found = json.loads(request.params["paging"])
-        return Cursor(size=size, previous=tuple(map(int, found["previousIds"])), after=int(found["nextIds"][0]))
-    except (KeyError, ValueError, TypeError, IndexError):
-        raise invalid("The paging parameter is missing or is not valid.") from None
-
-
-def _page_url(request: Request, address: str, cursor: Cursor | None) -> str | None:
-    if cursor is None:
-        return None
-    search = {name: value for name, value in request.params.items() if name.lower() == "search"}
-    return f"{address}?{urlencode({'paging': cursor.text(), **search})}"

@@ -41,10 +41,12 @@ class Budget:
     def is_spent(self, now: datetime) -> bool:
         return self.used(now) >= self.threshold
 
-    def latency(self, now: datetime) -> float:
-        """Seconds by which an answer is late just now."""
+    def added_latency(self, now: datetime) -> float:
+        """Seconds by which an answer is late just now. Counted, and not waited for."""
         percent = self.used(now) * 100 / self.threshold
-        return next((seconds for least, seconds in _SLOW_S if percent >= least), 0.0)
+        added = next((seconds for least, seconds in _SLOW_S if percent >= least), 0.0)
+        self.latency_s += added
+        return added
 
 
 class Threads:
@@ -54,27 +56,37 @@ class Threads:
         self.hanging: Counter[str] = Counter()
         self.most: Counter[str] = Counter()  # seen at once
         self.really_slow = False
-        self.delay_s = 0.0  # of the answer being given
+        self._delays_s: dict[int, float] = {}  # of answers that are still to be sent
         self._in_flight: Counter[str] = Counter()
         self._too_many: set[int] = set()
         self._lock = threading.Lock()
 
     @contextmanager
     def flying(self, request: Request, endpoint: str) -> Iterator[None]:
+        """For as long as the request is being answered. An empty endpoint has no limit."""
         with self._lock:
-            self._in_flight[endpoint] += 1
-            now = self._in_flight[endpoint] + self.hanging[endpoint]
-            self.most[endpoint] = max(self.most[endpoint], now)
-            if now > MAX_THREADS:
-                self._too_many.add(id(request))
+            self._arrives(request, endpoint)
         try:
             yield
-            if self.really_slow and self.delay_s:
-                time.sleep(self.delay_s)
+            if self.really_slow:
+                time.sleep(self._delays_s.get(id(request), 0.0))
         finally:
             with self._lock:
                 self._in_flight[endpoint] -= 1
                 self._too_many.discard(id(request))
+                self._delays_s.pop(id(request), None)
+
+    def _arrives(self, request: Request, endpoint: str) -> None:
+        self._in_flight[endpoint] += 1
+        if not endpoint:
+            return
+        now = self._in_flight[endpoint] + self.hanging[endpoint]
+        self.most[endpoint] = max(self.most[endpoint], now)
+        if now > MAX_THREADS:
+            self._too_many.add(id(request))
+
+    def delays(self, request: Request, seconds: float) -> None:
+        self._delays_s[id(request)] = seconds
 
     def refuses(self, request: Request) -> bool:
         return id(request) in self._too_many

@@ -53,7 +53,6 @@ class Records:
         self.regions = Table("TaxRegions", first_id=FLORIDA)
         self.taxes = Table("Taxes", first_id=91, indexed=("taxRegionID",))
         self.currencies = Table("Currencies")
-        self.adjustments = 3001  # the next id; the rows themselves cannot be read
         self.kinds = self._kinds()
         self._fill()
 
