@@ -121,10 +121,11 @@ class _Request:
     path: str
     body: bytes | None
     headers: Mapping[str, str]
+    query: bool = False
 
     @property
     def reads(self) -> bool:
-        return self.method in ("GET", "HEAD")
+        return self.query or self.method in ("GET", "HEAD")
 
 
 class Http:
@@ -180,10 +181,11 @@ class Http:
         data: bytes | Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         idempotent: bool,
+        query: bool = False,
     ) -> Reply:
         """Send until there is an answer that `classify` finds nothing wrong with, whatever its status below 500.
 
-        `idempotent`: it may be sent again by itself. Raises what `classify` says; RetryLater when the partner cannot
+        `idempotent`: it may be sent again by itself. `query`: it only asks, though it may be a POST. Raises what `classify` says; RetryLater when the partner cannot
         answer and nothing was written; OutcomeUnknown when a write met silence or a 5xx; Rejected for a redirect, a body
         that is too large, or an address outside `base_url`.
         """
@@ -192,7 +194,9 @@ class Http:
         path = urlsplit(url).path
         if params:
             url += ("&" if "?" in url else "?") + urlencode(params, quote_via=quote, safe="")
-        request = _Request(method=method.upper(), url=url, path=path, body=body, headers={**extra, **(headers or {})})
+        request = _Request(
+            method=method.upper(), url=url, path=path, body=body, headers={**extra, **(headers or {})}, query=query
+        )
         return self._until_answered(request, idempotent=idempotent)
 
     def address(self, path_or_url: str) -> str:

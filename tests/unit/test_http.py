@@ -355,3 +355,8 @@ def test_one_partners_budget_is_not_anothers() -> None:
 
     assert budget.take("slow") == 60
     assert budget.take("other") == 0
+
+
+def test_a_post_that_only_asks_is_asked_again_and_leaves_nothing_unknown() -> None:
+    with server(HANG_UP, HANG_UP, HANG_UP, HANG_UP) as partner, pytest.raises(RetryLater):
+        http(partner.url).send("POST", "things/query", json={}, idempotent=True, query=True)
