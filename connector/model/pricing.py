@@ -120,9 +120,12 @@ def _parts(unit: BillingUnit, period: Period) -> list[_Part]:
 
 
 def _recurs(line: AgreementLine, unit: BillingUnit, period: Period) -> bool:
-    """A line that starts and ends inside one period is a one-off: it reaches the charge through the PSA's invoice."""
+    """A line that starts and ends inside one period is a one-off: it reaches the charge through the PSA's invoice. One that
+    is in force for exactly the whole period is not: it has another price or quantity in the next."""
     if line.billing is not LineBilling.BILLABLE or not line.active_on(pricing_day(unit, period)):
         return False
+    if (line.starts, line.ends) == (period.start, period.end):
+        return True
     return not (line.starts and line.ends and line.starts >= period.start and line.ends <= period.end)
 
 

@@ -83,6 +83,12 @@ def test_a_line_inside_one_period_is_a_one_off_and_not_in_the_subscription() -> 
     assert [key for key, _, _ in amounts(line("1"), setup_fee)] == ["17/1"]
 
 
+def test_a_line_for_exactly_one_whole_period_is_in_the_subscription() -> None:
+    one_month = line("2", starts=date(2026, 2, 1), ends=date(2026, 3, 1))
+
+    assert [key for key, _, _ in amounts(line("1"), one_month)] == ["17/1", "17/2"]
+
+
 def test_arrears_are_priced_at_the_end_of_the_period() -> None:
     added = line("2", starts=date(2026, 1, 20))
     made = desired(unit(agreement(timing=Timing.ARREARS, lines=(line("1"), added))), today=TODAY, automatic=False)
