@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import schedule
 import structlog
 
+from connector import policies
 from connector.clock import SystemClock
 from connector.config.adapters import find_adapter
 from connector.config.model import Config
@@ -26,9 +26,7 @@ from connector.errors import ConfigError, ConnectorError, RetryLater
 from connector.flows import collect, deliver, enrol, mirror, reconcile, release
 from connector.flows.desk import Desk, Settings
 from connector.mapping import load_mapping
-from connector.model.money import Money
 from connector.model.plan import Limits, refusals
-from connector.model.release import Policy
 from connector.ports import AdapterSpec, Clock, Context
 from connector.pulse import Pulse, watched
 from connector.store import Store, freshness, leases, settings
@@ -373,27 +371,18 @@ def _built(spec: AdapterSpec, given: object, context: Context) -> Any:
 
 
 def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings:
-    currency, charging = config.company.currency, config.charging
-    cap, change = charging.cap_per_charge, charging.max_change_amount
     return Settings(
-        currency=currency,
+        currency=config.company.currency,
         time_zone=ZoneInfo(config.company.time_zone),
-        policy=Policy(
-            charge_date=charging.date,
-            day=charging.day or 1,
-            computed_when_missing=charging.missing_invoice == "computed",
-            collect_from=config.collect_from,
-            max_data_age=timedelta(hours=charging.max_data_age_hours),
-            cap=Money.from_major(cap, currency) if cap is not None else None,
-            max_change_percent=charging.max_change_percent,
-            max_change=Money.from_major(change, currency) if change is not None else None,
-        ),
+        policy=policies.policy(config),
+        payer_policies=policies.own_policies(config, config.charging.payers),
+        agreement_policies=policies.own_policies(config, config.charging.agreements),
         limits=Limits(
             cancels_percent=config.limits.cancels_percent,
             changes_percent=config.limits.changes_percent,
             always_allowed=config.limits.always_allowed,
         ),
-        invoice_early_days=charging.invoice_early_days,
+        invoice_early_days=config.charging.invoice_early_days,
         psa_payments=config.write_back.psa_payments,
         books_payments=config.write_back.books == "connector",
         wait_days=config.write_back.wait_days,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 import connector
 from connector.config.adapters import find_adapter
-from connector.config.model import Config
+from connector.config.model import Charging, Config, OwnCharging
 from connector.config.plain import problems_of
 from connector.config.secret import FOLDER, Secret
 from connector.config.words import unknown
@@ -137,11 +137,15 @@ class _Reading:
 
 def _fractions_of_cents(config: Config, document: Document) -> Iterator[Problem]:
     places = exponent(config.company.currency)
-    for name in ("cap_per_charge", "max_change_amount"):
-        amount: Decimal | None = getattr(config.charging, name)
-        if amount is not None and amount != round(amount, places):
-            message = f"{name}: amounts in {config.company.currency} have at most {places} decimal places"
-            yield document.problem(("charging", name), message)
+    parts: list[tuple[At, Charging | OwnCharging]] = [(("charging",), config.charging)]
+    parts += [(("charging", "payers", id), own) for id, own in config.charging.payers.items()]
+    parts += [(("charging", "agreements", id), own) for id, own in config.charging.agreements.items()]
+    for at, part in parts:
+        for name in ("cap_per_charge", "max_change_amount"):
+            amount: Decimal | None = getattr(part, name)
+            if amount is not None and amount != round(amount, places):
+                message = f"{name}: amounts in {config.company.currency} have at most {places} decimal places"
+                yield document.problem((*at, name), message)
 
 
 def _shipped_folder() -> Path:

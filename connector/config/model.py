@@ -90,6 +90,16 @@ class MappedConnection(Connection):
     mapping: Path = Field(description="The field mapping: a file, or shipped:NAME for the one that comes with the agent.")
 
 
+class OwnCharging(Part):
+    """What differs for one payer or one agreement. What is not named is as for everybody; null takes a limit away."""
+
+    date: Literal["due_date", "invoice_date", "day_of_month"] | None = Field(None, description="As charging.date.")
+    day: int | None = Field(None, ge=1, le=31, description="As charging.day.")
+    cap_per_charge: Decimal | None = Field(None, gt=0, description="As charging.cap_per_charge.")
+    max_change_percent: Decimal | None = Field(None, ge=0, description="As charging.max_change_percent.")
+    max_change_amount: Decimal | None = Field(None, ge=0, description="As charging.max_change_amount.")
+
+
 class Charging(Part):
     date: Literal["due_date", "invoice_date", "day_of_month"] = Field(
         "due_date", description="When a charge is collected: on its invoice's due date, its invoice date, or a day of the month."
@@ -105,14 +115,35 @@ class Charging(Part):
         None, ge=0, description="A charge is held that differs from the last period's by more than this and max_change_amount."
     )
     max_change_amount: Decimal | None = Field(None, ge=0, description="See max_change_percent; both must be exceeded.")
+    payers: dict[str, OwnCharging] = Field({}, description="Own limits or an own day of single payers, by the company's id.")
+    agreements: dict[str, OwnCharging] = Field({}, description="The same for single agreements, by the agreement's id.")
 
     @model_validator(mode="after")
     def _together(self) -> Charging:
-        if (self.date == "day_of_month") != (self.day is not None):
-            raise ValueError("'date: day_of_month' and 'day' go together")
-        if (self.max_change_percent is None) != (self.max_change_amount is None):
-            raise ValueError("max_change_percent and max_change_amount go together")
+        if problem := _inconsistent(self):
+            raise ValueError(problem)
+        for part, own in (("payers", self.payers), ("agreements", self.agreements)):
+            for id, given in own.items():
+                if problem := _inconsistent(self.merged(given)):
+                    raise ValueError(f"{part}.{id}: together with what is set for everybody, {problem}")
         return self
+
+    def merged(self, own: OwnCharging) -> Charging:
+        """With what is set for one payer or agreement laid over it. Not checked for what goes together."""
+        given = {name: getattr(own, name) for name in own.model_fields_set}
+        if given.get("date") is None:
+            given.pop("date", None)
+        elif given["date"] != "day_of_month":
+            given["day"] = None
+        return self.model_copy(update={**given, "payers": {}, "agreements": {}})
+
+
+def _inconsistent(charging: Charging) -> str:
+    if (charging.date == "day_of_month") != (charging.day is not None):
+        return "'date: day_of_month' and 'day' go together"
+    if (charging.max_change_percent is None) != (charging.max_change_amount is None):
+        return "max_change_percent and max_change_amount go together"
+    return ""
 
 
 class WriteBack(Part):

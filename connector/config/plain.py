@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -91,9 +91,12 @@ def _named(name: str, message: str) -> str:
 
 def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
     current: type[BaseModel] | None = model
-    for step in path:
+    steps = iter(path)
+    for step in steps:
         field = current.model_fields.get(str(step)) if current is not None else None
         current = model_in(field.annotation) if field is not None else None
+        if field is not None and get_origin(field.annotation) is dict:
+            next(steps, None)  # the name under which one of many stands
     return current
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -42,7 +42,8 @@ def settings_rows(model: type[BaseModel], prefix: str) -> Iterator[Row]:
         inner = model_in(field.annotation)
         yield f"`{prefix}{name}`", _meaning(field, inner), _default(field, inner)
         if inner is not None and inner is not Secret and inner is not BaseModel:
-            yield from settings_rows(inner, f"{prefix}{name}.")
+            of_many = "ID." if get_origin(field.annotation) is dict else ""
+            yield from settings_rows(inner, f"{prefix}{name}.{of_many}")
 
 
 def replaced(path: Path, tables: Mapping[str, str]) -> str:

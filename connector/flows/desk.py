@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from connector.model.plan import Limits
@@ -27,6 +28,8 @@ class Settings:
     wait_days: int  # how long a payment waits for its invoice in the books before it is posted unapplied
     return_url: str
     durable_link: Callable[[str], str] | None = None  # payer key -> link that the agent itself serves
+    payer_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # id or key -> fields of Policy that differ
+    agreement_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     worker: str = "agent"
     progress: Callable[[str, int, int], None] = field(default=lambda *_: None)  # what, done, of
 

@@ -20,7 +20,7 @@ from connector.model.charge import Charge, ChargeState
 from connector.model.invoice import GatewayInvoice, GatewayInvoiceState, PsaInvoice
 from connector.model.money import Money
 from connector.model.release import Decision, Held, NotYetDue, Release, WriteOff, adjustments, decide
-from connector.store import audit, charges, freshness, holds, settings
+from connector.store import audit, charges, freshness, holds, overrules, settings
 
 
 @dataclass(kw_only=True, slots=True)
@@ -185,6 +185,7 @@ def _finish(desk: Desk, charge: Charge, decision: Release | WriteOff, *, state: 
             now=desk.now(),
         )
         holds.replace(tx, charge.id, [], now=desk.now())
+        overrules.forget(tx, charge.id, now=desk.now())
         audit.write(tx, who=desk.settings.worker, what=f"{state} charge {charge.id}", after={"owed": str(owed)}, now=desk.now())
 
 

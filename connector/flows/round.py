@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from connector.flows.bills import UnitBills
-from connector.flows.desk import Desk
+from connector.flows.desk import Desk, Settings
 from connector.flows.enrol import with_method
 from connector.model.agreement import BillingUnit
 from connector.model.charge import Charge, ChargeState
+from connector.model.explain import prorations
 from connector.model.invoice import BooksInvoice, Customer, GatewayInvoice, PsaInvoice
 from connector.model.money import Money, total
 from connector.model.period import bill_date
 from connector.model.pricing import breakdown
 from connector.model.release import Facts, Held, Policy, Release, decide
-from connector.store import charges, freshness, payers, settings
+from connector.store import charges, freshness, overrules, payers
+from connector.store import settings as stored_settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +33,7 @@ class Round:
     unapplied: Mapping[str, Money]
     data_age: timedelta
     paused: bool
+    overruled: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)  # by charge: hold -> amount
 
 
 def gather(
@@ -40,9 +44,10 @@ def gather(
 ) -> Round:
     with desk.store.read() as tx:
         fresh = {f.name: f.last_success for f in freshness.every(tx)}
-        paused = bool(settings.get(tx, "paused"))
+        paused = bool(stored_settings.get(tx, "paused"))
         rows = {row.customer: row for row in payers.every(tx)}
         watched = charges.every(tx, [ChargeState.RELEASED])
+        overruled = overrules.every(tx)
     last = fresh.get(desk.psa.name)
     base = Round(
         units=units,
@@ -52,6 +57,7 @@ def gather(
         unapplied={},
         data_age=desk.now() - last if last else timedelta(days=365),
         paused=paused,
+        overruled=overruled,
     )
     due = [pair for pair in pairs if _may_be_due(desk, base, *pair)]
     customers = desk.gateway.customers({draft.customer for _, draft in due}) if due else {}
@@ -101,7 +107,7 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -
     )
     return Facts(
         name=unit.name,
-        policy=_policy(desk.settings.policy, unit),
+        policy=policy_of(desk.settings, unit),
         today=desk.today(),
         bill_day=bill_date(charge.period, unit.timing),
         draft=draft,
@@ -115,13 +121,25 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -
         collect=unit.collect,
         data_age=round_.data_age,
         previous=_previous(desk, charge),
-        paused=round_.paused,
+        paused=is_paused(desk),
         reversed=_reversed(charge),
+        prorated=prorations(unit, charge.period),
+        released_by_person=round_.overruled.get(charge.id, {}),
     )
 
 
-def _policy(policy: Policy, unit: BillingUnit) -> Policy:
-    """The agreement may have its own charge date (a rule's name, or a day of the month) and its own first day."""
+def is_paused(desk: Desk) -> bool:
+    """Asked again for each charge: a long round stops in the middle of it."""
+    with desk.store.read() as tx:
+        return bool(stored_settings.get(tx, "paused"))
+
+
+def policy_of(settings: Settings, unit: BillingUnit) -> Policy:
+    """The configured one, the payer's own over it, what the PSA says of the agreement over that, and its configured own last.
+
+    The agreement may have its own charge date (a rule's name, or a day of the month) and its own first day.
+    """
+    policy = _with_own(settings.policy, settings.payer_policies, (unit.payer.key,))
     rule = unit.root.charge_date
     if rule.isdigit():
         policy = replace(policy, charge_date="day_of_month", day=int(rule))
@@ -129,6 +147,15 @@ def _policy(policy: Policy, unit: BillingUnit) -> Policy:
         policy = replace(policy, charge_date=rule)
     if unit.root.collect_from is not None:
         policy = replace(policy, collect_from=max(policy.collect_from, unit.root.collect_from))
+    members = [str(agreement.ref) for agreement in reversed(unit.agreements)]
+    return _with_own(policy, settings.agreement_policies, (unit.key, *members))
+
+
+def _with_own(policy: Policy, own: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> Policy:
+    """`own` names a record by its id, or by its key with the PSA's name before it."""
+    for key in keys:
+        for name in (key.partition(":")[2], key):
+            policy = replace(policy, **own.get(name, {}))
     return policy
 
 

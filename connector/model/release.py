@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
 from connector.model.charge import BreakdownLine
+from connector.model.explain import sum_up
 from connector.model.invoice import Adjustment, BooksInvoice, Customer, GatewayInvoice, PsaInvoice
 from connector.model.money import Money, total
 from connector.model.period import add_months
 
 MINIMUM_MINOR = 50  # less is put on the customer's balance at the gateway and collected with another charge: then too much
+# What a person may overrule: the amount is known, and so is who owes it. Every other hold has a way on of its own.
+OVERRULABLE = frozenset({"cap", "change", "card_expired", "stale_data", "balances_differ", "unapplied_credit"})
 COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
 
 
@@ -51,7 +54,8 @@ class Facts:
     previous: Money | None
     paused: bool
     reversed: bool
-    released_by_person: frozenset[str] = frozenset()  # names of holds that a person has overruled
+    prorated: tuple[BreakdownLine, ...] = ()  # what proration would come to, if the invoice has it
+    released_by_person: Mapping[str, Money] = field(default_factory=dict)  # hold -> the amount for which a person overruled it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +112,7 @@ def decide(facts: Facts) -> Decision:
     if bill is not None and not bill.balance:
         return WriteOff(bill=bill, breakdown=_breakdown(facts, bill, bill.balance))
     owed = facts.computed if bill is None else _owed(bill, facts.books_bills)
-    reasons = tuple(r for r in _guards(facts, bill, owed) if r.name not in facts.released_by_person)
+    reasons = tuple(r for r in _guards(facts, bill, owed) if not _overruled(facts, r, bill, owed))
     if facts.today < on:
         return NotYetDue(on=on, bill=bill)
     if reasons:
@@ -151,18 +155,18 @@ def adjustments(draft: GatewayInvoice, bill: PsaInvoice | None, owed: Money) -> 
 
 
 def _breakdown(facts: Facts, bill: PsaInvoice | None, owed: Money) -> tuple[BreakdownLine, ...]:
-    """Sums to `owed`, to the cent; what the lines do not explain is shown as the true-up, never spread."""
-    lines = list(facts.computed_lines)
-    if bill is not None:
-        source = f"invoice {bill.number}"
-        lines.append(BreakdownLine(kind="tax", description="Sales tax", amount=bill.tax, source=source))
-        elsewhere = owed - bill.total
-        lines.append(
-            BreakdownLine(kind="elsewhere", description="Payments and credits already made", amount=elsewhere, source=source)
-        )
-    rest = owed - total((line.amount for line in lines), owed.currency)
-    lines.append(BreakdownLine(kind="true_up", description="Proration, one-off lines and rounding in the PSA", amount=rest))
-    return tuple(line for line in lines if line.amount or line.kind == "line")
+    return sum_up(facts.computed_lines, bill, owed, prorated=facts.prorated)
+
+
+def due_amount(bill: PsaInvoice | None, computed: Money) -> Money:
+    """What a person is shown, and overrules a hold for: another amount is another question."""
+    return computed if bill is None else bill.balance
+
+
+def _overruled(facts: Facts, reason: Reason, bill: PsaInvoice | None, owed: Money) -> bool:
+    if reason.name not in OVERRULABLE or owed.minor <= 0:
+        return False
+    return facts.released_by_person.get(reason.name) == due_amount(bill, facts.computed)
 
 
 def _owed(bill: PsaInvoice, books: tuple[BooksInvoice, ...]) -> Money:
@@ -207,7 +211,7 @@ def _guards(facts: Facts, bill: PsaInvoice | None, owed: Money) -> Iterator[Reas
     yield from _date_guards(facts, bill)
     if bill is not None:
         yield from _bill_guards(facts, bill)
-    yield from _amount_guards(facts.policy, owed, facts.previous)
+    yield from amount_guards(facts.policy, owed, facts.previous)
 
 
 def _state_guards(facts: Facts) -> Iterator[Reason]:
@@ -288,7 +292,8 @@ def _books_guards(facts: Facts, bill: PsaInvoice) -> Iterator[Reason]:
         )
 
 
-def _amount_guards(policy: Policy, owed: Money, previous: Money | None) -> Iterator[Reason]:
+def amount_guards(policy: Policy, owed: Money, previous: Money | None) -> Iterator[Reason]:
+    """What the limits say about an amount; also asked of a charge to come."""
     if 0 < owed.minor < MINIMUM_MINOR:
         yield Reason(
             name="below_minimum",
