@@ -41,11 +41,13 @@ class PaidState:
     """What the PSA invoice should show of our money: the net collected so far. PSA writes converge to it.
 
     `own` are ids of payment rows that we wrote before (from our links). `dated` is the company's date of the last payment.
+    `elsewhere`: what others recorded of it, as far as the books show; only a PSA that cannot hold a part needs to be told.
     """
 
     collected: Money
     dated: date
     own: tuple[str, ...] = ()
+    elsewhere: Money | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
