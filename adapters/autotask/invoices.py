@@ -1,0 +1,68 @@
+"""Invoices of contracts. An invoice names no contract: what joins them are its billing items (psa.md 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from adapters.autotask import translate, wire
+from adapters.autotask.client import Client
+from adapters.autotask.scan import ContractReader
+from connector.model.invoice import PsaInvoice
+
+POSTED_BEFORE = timedelta(days=92)  # so long an item may have waited, posted, for its invoice
+ON_AN_INVOICE = {"op": "exist", "field": "invoiceID"}
+
+
+@dataclass(kw_only=True)
+class InvoiceReader:
+    client: Client
+    contracts: ContractReader
+    currency: str
+
+    def of_contracts(self, contracts: Collection[int], since: date) -> list[PsaInvoice]:
+        """Every invoice dated on or after `since` with an item of one of these contracts; complete or raises."""
+        posted = {"op": "gte", "field": "postedDate", "value": f"{since - POSTED_BEFORE}T00:00:00Z"}
+        rows = self.client.among("BillingItems", "contractID", contracts, ON_AN_INVOICE, posted)
+        items = _by_invoice(map(translate.read_item, rows))
+        dated = {"op": "gte", "field": "invoiceDateTime", "value": f"{since}T00:00:00Z"}
+        found = [translate.read_invoice(row) for row in self.client.among("Invoices", "id", items.keys(), dated)]
+        found = [invoice for invoice in found if invoice.dated >= since]
+        return self._translated(found, {**items, **self._items_of(_unexplained(found, items))})
+
+    def one(self, id: str) -> PsaInvoice | None:
+        record = self.client.get("Invoices", id) if id.isdigit() else None
+        if record is None:
+            return None
+        found = translate.read_invoice(record)
+        (made,) = self._translated([found], self._items_of([found.id]))
+        return made
+
+    def _items_of(self, invoices: Collection[int]) -> dict[int, list[wire.Item]]:
+        return _by_invoice(map(translate.read_item, self.client.among("BillingItems", "invoiceID", invoices)))
+
+    def _translated(self, found: Iterable[wire.Invoice], items: Mapping[int, list[wire.Item]]) -> list[PsaInvoice]:
+        found = list(found)
+        unknown = {invoice.company for invoice in found} - self.contracts.currencies.keys()
+        self.contracts.note_currencies(self.client.among("Companies", "id", unknown))
+        codes = self.contracts.currencies
+        return [
+            translate.invoice(invoice, items.get(invoice.id, []), codes.get(invoice.company, self.currency)) for invoice in found
+        ]
+
+
+def _by_invoice(items: Iterable[wire.Item]) -> dict[int, list[wire.Item]]:
+    found: dict[int, list[wire.Item]] = {}
+    for item in items:
+        if item.invoice is not None:
+            found.setdefault(item.invoice, []).append(item)
+    return found
+
+
+def _unexplained(found: Iterable[wire.Invoice], items: Mapping[int, list[wire.Item]]) -> list[int]:
+    """Invoices that come to more (or less) than their items that were asked for: there are items of others on them."""
+    return [
+        invoice.id for invoice in found if sum((item.total for item in items.get(invoice.id, [])), Decimal(0)) != invoice.total
+    ]
