@@ -13,6 +13,7 @@ from connector.store.freshness import Freshness
 
 STALE_S = 3600.0  # a connection without success for this long makes health degraded
 UNDELIVERED_S = 2 * 86_400.0  # two days of silence is what users were hurt by
+MONEY_FLOWS = ("mirror", "release", "collect", "deliver")
 OPEN_STATES = (ChargeState.WAITING, ChargeState.HELD, ChargeState.RELEASED)
 
 
@@ -47,13 +48,26 @@ class Facts:
         return max(0.0, (self.now - self.oldest_undelivered).total_seconds()) if self.oldest_undelivered else 0.0
 
     @property
+    def silent_s(self) -> float:
+        """Since when the quietest of the flows that move money did not finish, in seconds: silence is a failure too."""
+        return max((self.lag_s(c) or 0.0 for c in self.connections if c.name in MONEY_FLOWS), default=0.0)
+
+    @property
     def status(self) -> str:
         """failing: money does not move as it should and it takes a person; degraded: late."""
         tokens = (self.token_days or {}).values()
         if self.undelivered_s > UNDELIVERED_S or any(days <= 0 for days in tokens):
             return "failing"
+        if self.silent_s > UNDELIVERED_S:
+            return "failing"
         late = any(self.is_down(c) and (self.lag_s(c) is None or (self.lag_s(c) or 0) > STALE_S) for c in self.connections)
-        if late or self.deliveries.get("parked") or self.attention or any(days < 14 for days in tokens):
+        if (
+            late
+            or self.silent_s > STALE_S
+            or self.deliveries.get("parked")
+            or self.attention
+            or any(days < 14 for days in tokens)
+        ):
             return "degraded"
         return "ok"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from connector.serve.facts import Facts, gather
-from connector.store import Store
+from connector.store import Store, freshness
 from tests.unit import serve_facts
 from tests.unit.serving import NOW
 
@@ -49,6 +50,14 @@ def test_a_partner_that_is_down_for_an_hour_degrades(
 
     assert [seen.is_down(connection) for connection in seen.connections] == [down]
     assert seen.status == status
+
+
+@pytest.mark.parametrize(("hours", "status"), [(0.5, "ok"), (2, "degraded"), (49, "failing")])
+def test_a_flow_that_moves_money_is_not_silent_unseen(store: Store, hours: float, status: str) -> None:
+    with store.begin() as tx:
+        freshness.succeeded(tx, "deliver", now=NOW - timedelta(hours=hours))
+
+    assert facts(store).status == status
 
 
 @pytest.mark.parametrize(("hours", "status"), [(1, "ok"), (47, "ok"), (49, "failing")])
