@@ -20,6 +20,7 @@ from connector.model.pricing import breakdown
 from connector.model.release import Facts, Held, Policy, Release, decide
 from connector.store import charges, freshness, overrules, payers
 from connector.store import settings as stored_settings
+from connector.store import units as billing_units
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +35,7 @@ class Round:
     data_age: timedelta
     paused: bool
     overruled: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)  # by charge: hold -> amount
+    owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit, of all that are known
 
 
 def gather(
@@ -48,6 +50,7 @@ def gather(
         rows = {row.customer: row for row in payers.every(tx)}
         watched = charges.every(tx, [ChargeState.RELEASED])
         overruled = overrules.every(tx)
+        owners = billing_units.by_member(tx)
     last = fresh.get(desk.psa.name)
     base = Round(
         units=units,
@@ -58,6 +61,7 @@ def gather(
         data_age=desk.now() - last if last else timedelta(days=365),
         paused=paused,
         overruled=overruled,
+        owners=owners,
     )
     due = [pair for pair in pairs if _may_be_due(desk, base, *pair)]
     customers = desk.gateway.customers({draft.customer for _, draft in due}) if due else {}
@@ -123,6 +127,8 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -
         previous=_previous(desk, charge),
         paused=is_paused(desk),
         reversed=_reversed(charge),
+        unit=unit.key,
+        owners=round_.owners,
         prorated=prorations(unit, charge.period),
         released_by_person=round_.overruled.get(charge.id, {}),
     )

@@ -54,6 +54,8 @@ class Facts:
     previous: Money | None
     paused: bool
     reversed: bool
+    unit: str = ""
+    owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit
     prorated: tuple[BreakdownLine, ...] = ()  # what proration would come to, if the invoice has it
     released_by_person: Mapping[str, Money] = field(default_factory=dict)  # hold -> the amount for which a person overruled it
 
@@ -194,12 +196,24 @@ def _questions(facts: Facts) -> Iterator[Reason]:
             message=f"the period has {len(facts.bills)} invoices in the PSA: {_numbers(facts.bills)}",
             way_on="delete or re-date the invoice that is not this period's bill",
         )
+    if shared := tuple(bill for bill in facts.bills if bill.balance and _others_on(bill, facts)):
+        others = ", ".join(sorted({id for bill in shared for id in _others_on(bill, facts)}))
+        yield Reason(
+            name="shared_invoice",
+            message=f"invoice {_numbers(shared)} also bills agreement {others}, which is charged apart from this one",
+            way_on="give the agreements that share an invoice the same group (field `group` of the mapping), or bill them apart",
+        )
     if not facts.bills and not facts.policy.computed_when_missing and not facts.unsure:
         yield Reason(
             name="missing_invoice",
             message=f"the PSA has no invoice for the period that was to be billed on {facts.bill_day.isoformat()}",
             way_on="create the agreement invoice in the PSA; it is charged on its due date",
         )
+
+
+def _others_on(bill: PsaInvoice, facts: Facts) -> list[str]:
+    """Agreements of other billing units on the same invoice: each unit would charge the whole of it."""
+    return [ref.id for ref in bill.agreements if facts.owners.get(ref.id, facts.unit) != facts.unit]
 
 
 def _numbers(bills: tuple[PsaInvoice, ...]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.model.agreement import AgreementRef
 from connector.model.charge import BreakdownLine
 from connector.model.invoice import BooksInvoice, GatewayInvoiceState, InvoiceLine, MethodKind, PaymentMethod
 from connector.model.money import Money, total
@@ -108,6 +109,16 @@ def test_without_an_invoice_the_computed_amount_is_charged_where_that_is_configu
 
 def test_two_invoices_of_one_period_are_a_hold() -> None:
     assert hold_names(bills=(bill("1"), bill("2"))) == ["several_invoices"]
+
+
+def test_an_invoice_that_two_billing_units_share_is_charged_by_neither() -> None:
+    shared = replace(bill(), agreements=(AgreementRef(psa="autotask", id="1"), AgreementRef(psa="autotask", id="2")))
+    apart, together = {"1": "autotask:1", "2": "autotask:2"}, {"1": "autotask:1", "2": "autotask:1"}
+
+    assert hold_names(bills=(shared,), unit="autotask:1", owners=apart) == ["shared_invoice"]
+    assert hold_names(bills=(shared,), unit="autotask:2", owners=apart) == ["shared_invoice"]
+    assert isinstance(decide(facts(bills=(shared,), unit="autotask:1", owners=together)), Release)
+    assert isinstance(decide(facts(bills=(shared,), unit="autotask:1", owners={"1": "autotask:1"})), Release)
 
 
 def test_a_difference_between_psa_and_books_is_a_hold() -> None:
