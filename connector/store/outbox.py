@@ -130,6 +130,12 @@ def dismiss(tx: Connection, id: int, *, why: str, now: datetime) -> bool:
     return _unpark(tx, id, state=DeliveryState.DONE, note=why, done_at=now)
 
 
+def reopen(tx: Connection, id: int, *, now: datetime) -> bool:
+    """What was delivered to is no more as it was: it is looked at again. False when it is not done."""
+    done_before = update(table).where(table.c.id == id, table.c.state == DeliveryState.DONE)
+    return tx.execute(done_before.values(state=DeliveryState.READY, run_at=now, attempts=0, done_at=None)).rowcount == 1
+
+
 def get(tx: Connection, id: int) -> Delivery | None:
     return next(iter(_all(tx, table.c.id == id)), None)
 
