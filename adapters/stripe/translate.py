@@ -310,6 +310,7 @@ def gateway_payment(paid: wire.InvoicePayment, *, payment: str, charge: wire.Cha
         paid_at=moment(paid.status_transitions.paid_at or paid.created),
         method=method_kind(details.type) if details else MethodKind.OTHER,
         method_last4=ending.last4 if ending else "",
+        moved_back=charge is None or charge.amount_refunded != 0 or charge.disputed is not False,
     )
 
 

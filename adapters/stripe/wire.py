@@ -192,6 +192,8 @@ class Charge(Wire):
     payment_intent: Id = ""
     balance_transaction: BalanceTransaction | None = None
     payment_method_details: MethodDetails | None = None
+    amount_refunded: int | None = None
+    disputed: bool | None = None
 
 
 class PaymentIntent(Wire):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from connector.model.invoice import MethodKind
-from connector.model.money import Money
+from connector.model.money import Money, total
 
 
 class EntryKind(StrEnum):
@@ -23,7 +24,10 @@ class ReversalReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayPayment:
-    """One payment, read again at the gateway (never taken from an event). Keyed on the invoice payment, not the invoice."""
+    """One payment, read again at the gateway (never taken from an event). Keyed on the invoice payment, not the invoice.
+
+    `moved_back`: whether any of it may have gone back, so that its reversals are worth reading.
+    """
 
     id: str  # the gateway's invoice payment
     invoice: str  # the gateway's invoice
@@ -33,6 +37,7 @@ class GatewayPayment:
     paid_at: datetime  # aware, UTC
     method: MethodKind
     method_last4: str = ""
+    moved_back: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,3 +91,50 @@ class EventPage:
     events: tuple[GatewayEvent, ...]
     cursor: str
     lost: bool = False
+
+
+# An entry is never changed: a reversal that did not stand (a dispute won, a refund that came back) is followed by one more
+# payment entry, under a key that names the reversal.
+
+
+def payment_key(id: str) -> str:
+    return f"payment:{id}"
+
+
+def reversal_key(id: str) -> str:
+    return f"reversal:{id}"
+
+
+def reinstated_key(reversal: str) -> str:
+    """`reversal` is the key of the reversal's entry."""
+    return f"reinstated:{reversal.removeprefix('reversal:')}"
+
+
+def is_reinstated(entry: LedgerEntry) -> bool:
+    return entry.key.startswith("reinstated:")
+
+
+def net(entries: Iterable[LedgerEntry], currency: str) -> Money:
+    """Money in less money back."""
+    return total((e.amount if e.kind is EntryKind.PAYMENT else -e.amount for e in entries), currency)
+
+
+def went_back(entries: Iterable[LedgerEntry], currency: str) -> Money:
+    """Money back that stayed there."""
+    back = [e for e in entries if e.kind is EntryKind.REVERSAL or is_reinstated(e)]
+    return -net(back, currency)
+
+
+def undone(entries: Iterable[LedgerEntry], reversal: LedgerEntry) -> bool:
+    return any(entry.key == reinstated_key(reversal.key) for entry in entries)
+
+
+def reversed_payment(entries: Sequence[LedgerEntry], reversal: LedgerEntry) -> LedgerEntry | None:
+    """The payment entry that a reversal takes back: the latest of its payment before it. `entries` in the order written."""
+    found: LedgerEntry | None = None
+    for entry in entries:
+        if entry.key == reversal.key:
+            return found
+        if entry.kind is EntryKind.PAYMENT and entry.payment == reversal.payment:
+            found = entry
+    return found
