@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
+from sqlalchemy import Connection
+
+from connector.errors import Rejected
 from connector.flows import enrol
 from connector.flows.desk import Desk
 from connector.model.charge import Charge, ChargeState
 from connector.model.invoice import GatewayInvoice, GatewayInvoiceState
-from connector.model.ledger import EntryKind, EventPage, GatewayPayment, GatewayReversal, LedgerEntry
-from connector.model.money import Money, total
-from connector.store import charges, cursors, freshness, ledger, units
+from connector.model.ledger import (
+    EntryKind,
+    EventPage,
+    GatewayPayment,
+    GatewayReversal,
+    LedgerEntry,
+    is_reinstated,
+    net,
+    payment_key,
+    reinstated_key,
+    reversal_key,
+)
+from connector.store import charges, cursors, freshness, ledger, outbox, settings, units
 
-LOOK_BACK = timedelta(days=45)  # how far invoices are listed again when the event cursor was lost
+LOOK_BACK = timedelta(days=200)  # how old a charge is read again when the event cursor was lost: disputes come this late
+LOOK_AGAIN = "collect.look_again"  # ids of charges for which reconciliation found the ledger behind
 _CUSTOMER_EVENTS = ("checkout.session.completed", "customer.updated", "payment_method.attached", "payment_method.detached")
 
 
@@ -22,24 +36,49 @@ _CUSTOMER_EVENTS = ("checkout.session.completed", "customer.updated", "payment_m
 class Collected:
     entries: int = 0  # new ledger entries
     enrolled: tuple[str, ...] = ()
-    relisted: bool = False  # the cursor was lost, so invoices were listed instead
+    relisted: bool = False  # the cursor was lost, so every charge of the last months was read again
 
 
 def collect(desk: Desk) -> Collected:
-    """Events are hints: unordered, repeated, sometimes missing. What counts is the object, read again."""
+    """Events are hints: unordered, repeated, sometimes missing. What counts is the object, read again.
+
+    Rejected when the gateway refuses to show a charge: the others are collected, that one is tried again each time.
+    """
     name = f"{desk.gateway.name}.events"
     with desk.store.read() as tx:
         after = cursors.get(tx, name)
+        again = list(settings.get(tx, LOOK_AGAIN) or [])
     page = desk.gateway.events(after=after)
     enrolled = enrol.adopt(desk, (e.customer for e in page.events if e.type in _CUSTOMER_EVENTS and e.customer))
-    entries = sum(settle(desk, charge) for charge in _touched(desk, page))
-    if page.lost:
-        entries += _relist(desk)
+    entries, refused = _settle_all(desk, _touched(desk, page, again))
     with desk.store.begin() as tx:
         if page.cursor != after:
             cursors.set(tx, name, page.cursor, now=desk.now())
+        if again or refused:
+            added = set(settings.get(tx, LOOK_AGAIN) or []) - set(again)
+            settings.set(tx, LOOK_AGAIN, sorted({*added, *refused}), now=desk.now())
         freshness.succeeded(tx, name, now=desk.now())
+    if refused:
+        raise Rejected("; ".join(refused.values()))
     return Collected(entries=entries, enrolled=enrolled, relisted=page.lost)
+
+
+def look_again(desk: Desk, charge_ids: Iterable[str]) -> None:
+    """The next `collect` reads these charges whether there is an event about them or not."""
+    with desk.store.begin() as tx:
+        listed = settings.get(tx, LOOK_AGAIN) or []
+        settings.set(tx, LOOK_AGAIN, sorted({*listed, *charge_ids}), now=desk.now())
+
+
+def _settle_all(desk: Desk, touched: Iterable[Charge]) -> tuple[int, dict[str, str]]:
+    """New ledger entries, and by charge id what the gateway refused."""
+    written, refused = 0, {}
+    for charge in touched:
+        try:
+            written += settle(desk, charge)
+        except Rejected as error:
+            refused[charge.id] = f"{charge.id}: {error}"
+    return written, refused
 
 
 def settle(desk: Desk, charge: Charge) -> int:
@@ -48,31 +87,60 @@ def settle(desk: Desk, charge: Charge) -> int:
     if invoice is None or invoice.state is GatewayInvoiceState.DRAFT:
         return 0
     paid = tuple(desk.gateway.payments(invoice.id)) if invoice.amount_paid else ()
-    reversed_ = tuple((p, r) for p in paid for r in desk.gateway.reversals(p.payment))
-    return record(desk, charge, invoice, paid, reversed_)
+    with desk.store.read() as tx:
+        known = ledger.entries(tx, charge=charge.id)
+    back = tuple((p, r) for p in paid if _may_have_gone_back(p, known) for r in desk.gateway.reversals(p.payment))
+    entries = [_payment(desk, charge, p) for p in paid] + [_reversal(desk, charge, p, r) for p, r in back]
+    return _record(desk, charge, invoice, [*entries, *_reinstated(desk, known, entries)])
 
 
-def record(
-    desk: Desk,
-    charge: Charge,
-    invoice: GatewayInvoice,
-    paid: Iterable[GatewayPayment],
-    reversed_: Iterable[tuple[GatewayPayment, GatewayReversal]],
-) -> int:
+def _may_have_gone_back(payment: GatewayPayment, known: Iterable[LedgerEntry]) -> bool:
+    return payment.moved_back or any(e.kind is EntryKind.REVERSAL and e.payment == payment.payment for e in known)
+
+
+def _reinstated(desk: Desk, known: Iterable[LedgerEntry], now: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+    """What the ledger has as a reversal and the gateway no longer has: a dispute won, a refund that came back."""
+    standing = {entry.key for entry in now}
+    read = {entry.payment for entry in now}
+    return [
+        replace(
+            entry,
+            key=reinstated_key(entry.key),
+            kind=EntryKind.PAYMENT,
+            detail=f"undone: {entry.detail}",
+            at=desk.now(),
+            on=desk.today(),
+        )
+        for entry in known
+        if entry.kind is EntryKind.REVERSAL and entry.key not in standing and entry.payment in read
+    ]
+
+
+def _record(desk: Desk, charge: Charge, invoice: GatewayInvoice, entries: Iterable[LedgerEntry]) -> int:
     """Ledger before delivery: entries and their deliveries are one transaction."""
-    entries = [_payment(desk, charge, p) for p in paid] + [_reversal(desk, charge, p, r) for p, r in reversed_]
     with desk.store.begin() as tx:
         unit = units.get(tx, charge.unit)
-        payer = unit.payer if unit else ""
-        written = 0
-        for entry in entries:
-            written += ledger.append(tx, replace(entry, payer=payer), targets=targets(desk), now=desk.now())
-            if entry.fee is not None:
-                ledger.add_fee(tx, entry.key, entry.fee)
-        state, collected = _state(charge, invoice), _net(entries, charge.currency)
+        written = sum(_append(tx, desk, replace(entry, payer=unit.payer if unit else "")) for entry in entries)
+        state, collected = _state(charge, invoice), net(ledger.entries(tx, charge=charge.id), charge.currency)
         if (state, collected) != (charge.state, charge.collected):
             charges.update(tx, charge.id, state=state, collected=collected, now=desk.now())
     return written
+
+
+def _append(tx: Connection, desk: Desk, entry: LedgerEntry) -> bool:
+    new = ledger.append(tx, entry, targets=targets(desk), now=desk.now())
+    if entry.fee is not None:
+        ledger.add_fee(tx, entry.key, entry.fee)
+    if new and is_reinstated(entry):
+        _try_again(tx, entry, desk.now())
+    return new
+
+
+def _try_again(tx: Connection, entry: LedgerEntry, now: datetime) -> None:
+    """The reversal that was undone may be parked for a person: now nobody has to do anything about it."""
+    reversal = reversal_key(entry.key.removeprefix("reinstated:"))
+    for delivery in outbox.of_entry(tx, reversal):
+        outbox.retry_parked(tx, delivery.id, now=now)
 
 
 def targets(desk: Desk) -> list[str]:
@@ -85,36 +153,42 @@ def targets(desk: Desk) -> list[str]:
     return result
 
 
-def _touched(desk: Desk, page: EventPage) -> list[Charge]:
-    """The charges that these events are about, each once, in the order of the events."""
+def looked_at_again(desk: Desk) -> list[str]:
+    with desk.store.read() as tx:
+        return list(settings.get(tx, LOOK_AGAIN) or [])
+
+
+def _touched(desk: Desk, page: EventPage, again: Iterable[str]) -> list[Charge]:
+    """The charges to read, each once: those that the events are about, in their order, and those to look at again."""
     found: dict[str, Charge] = {}
     with desk.store.read() as tx:
         for event in page.events:
             charge = charges.by_gateway_invoice(tx, event.invoice) if event.invoice else None
             if charge is None and event.payment:
-                charge = _by_payment(desk, event.payment)
+                charge = _by_payment(tx, event.payment)
             if charge is not None and charge.state not in (ChargeState.WAITING, ChargeState.WRITTEN_OFF):
                 found[charge.id] = charge
+        found.update((charge.id, charge) for id in again if (charge := charges.get(tx, id)) is not None)
+        if page.lost:
+            found.update((charge.id, charge) for charge in _all_recent(tx, desk.today() - LOOK_BACK))
     return list(found.values())
 
 
-def _by_payment(desk: Desk, payment: str) -> Charge | None:
+def _by_payment(tx: Connection, payment: str) -> Charge | None:
     """An event that names only the payment (a refund, a dispute) is about a payment that our ledger has."""
-    with desk.store.read() as tx:
-        entries = ledger.of_payment(tx, payment)
-        return charges.get(tx, entries[0].charge) if entries else None
+    entries = ledger.of_payment(tx, payment)
+    return charges.get(tx, entries[0].charge) if entries else None
 
 
-def _relist(desk: Desk) -> int:
-    with desk.store.read() as tx:
-        known = {c.gateway_invoice: c for c in charges.every(tx) if c.gateway_invoice}
-    since = desk.now() - LOOK_BACK
-    return sum(settle(desk, known[i.id]) for i in desk.gateway.invoices_since(since) if i.id in known)
+def _all_recent(tx: Connection, since: date) -> list[Charge]:
+    """The cursor was lost: what happened in between is looked for at every charge that was released."""
+    released = charges.every(tx, [ChargeState.RELEASED, ChargeState.PAID, ChargeState.ENDED])
+    return [charge for charge in released if charge.gateway_invoice and charge.period.end >= since]
 
 
 def _payment(desk: Desk, charge: Charge, payment: GatewayPayment) -> LedgerEntry:
     return LedgerEntry(
-        key=f"payment:{payment.id}",
+        key=payment_key(payment.id),
         kind=EntryKind.PAYMENT,
         charge=charge.id,
         payer="",
@@ -131,7 +205,7 @@ def _payment(desk: Desk, charge: Charge, payment: GatewayPayment) -> LedgerEntry
 
 def _reversal(desk: Desk, charge: Charge, payment: GatewayPayment, reversal: GatewayReversal) -> LedgerEntry:
     return LedgerEntry(
-        key=f"reversal:{reversal.id}",
+        key=reversal_key(reversal.id),
         kind=EntryKind.REVERSAL,
         charge=charge.id,
         payer="",
@@ -154,7 +228,3 @@ def _state(charge: Charge, invoice: GatewayInvoice) -> ChargeState:
             return charge.state if charge.state is ChargeState.WRITTEN_OFF else ChargeState.ENDED
         case _:
             return ChargeState.RELEASED
-
-
-def _net(entries: Iterable[LedgerEntry], currency: str) -> Money:
-    return total((e.amount if e.kind is EntryKind.PAYMENT else -e.amount for e in entries), currency)

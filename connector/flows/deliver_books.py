@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from connector.errors import Rejected
 from connector.flows.desk import Desk
+from connector.flows.follow import follow_bill
 from connector.flows.outcome import Done, Later, Outcome
 from connector.model.agreement import Payer
 from connector.model.charge import Charge
 from connector.model.invoice import BooksInvoice, BooksPayment, Posted
-from connector.model.ledger import EntryKind, LedgerEntry
+from connector.model.ledger import EntryKind, LedgerEntry, is_reinstated, net, reversal_key, reversed_payment, undone
 from connector.model.money import Money
-from connector.ports import Books
-from connector.store import charges, ledger, links, payers
+from connector.ports import Books, WriteKey
+from connector.store import charges, ledger, links, outbox, payers
 from connector.store.links import Link, LinkState
 from connector.store.write_once import write_once
 
@@ -21,77 +23,131 @@ WAIT = timedelta(hours=1)
 WAIT_UNAPPLIED = timedelta(hours=6)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """One entry on its way to the books, with the charge's entries in the order written."""
+
+    desk: Desk
+    books: Books
+    charge: Charge
+    entry: LedgerEntry
+    entries: tuple[LedgerEntry, ...]
+
+    def link(self, entry: LedgerEntry | None = None) -> Link | None:
+        with self.desk.store.read() as tx:
+            return links.find(tx, "books_payment", (entry or self.entry).key, self.books.name)
+
+    def payer(self) -> Payer:
+        with self.desk.store.read() as tx:
+            row = payers.get(tx, self.entry.payer)
+        psa, _, id = self.entry.payer.partition(":")
+        if row is None:
+            return Payer(psa=psa, id=id, name=self.entry.payer)
+        return Payer(psa=psa, id=id, name=row.name, email=row.email, books_id=row.books_customer)
+
+
 def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
     """Post once, then see that it is applied. A payment without its invoice waits, then is posted unapplied."""
-    books = desk.books
-    if books is None:
-        raise Rejected("the configuration names no books")
+    case = _case(desk, entry)
     if entry.kind is EntryKind.REVERSAL:
-        return _reverse(desk, books, entry)
+        return _reverse(case)
+    if is_reinstated(entry) and not _was_taken_back(case):
+        return Done(external_id="", note="the reversal that was undone had never been entered in the books")
+    return _pay(case)
+
+
+def _case(desk: Desk, entry: LedgerEntry) -> _Case:
     with desk.store.read() as tx:
         charge = charges.get(tx, entry.charge)
-        link = links.find(tx, "books_payment", entry.key, books.name)
-    if charge is None:
-        raise Rejected(f"the charge {entry.charge} of {entry.key} is not in the store")
-    invoice = _invoice(desk, books, charge, entry)
+        entries = tuple(ledger.entries(tx, charge=entry.charge))
+    if desk.books is None or charge is None:
+        raise Rejected(f"the charge {entry.charge} of {entry.key} is not in the store, or the configuration names no books")
+    return _Case(desk=desk, books=desk.books, charge=charge, entry=entry, entries=entries)
+
+
+# A payment
+
+
+def _pay(case: _Case) -> Outcome:
+    invoice = _invoice(case, case.charge)
+    link = case.link()
     if link is not None and link.state is LinkState.LINKED:
-        return _apply(books, link, invoice)
-    if invoice is None and entry.at + timedelta(days=desk.settings.wait_days) > desk.now():
-        return Later(note=f"waits for invoice {charge.psa_number or 'of ' + charge.id} in the books", after=WAIT)
-    return _post(desk, books, charge, entry, invoice)
+        return _apply(case, link, invoice)
+    if invoice is None and case.entry.at + timedelta(days=case.desk.settings.wait_days) > case.desk.now():
+        return Later(note=f"waits for invoice {case.charge.psa_number or 'of ' + case.charge.id} in the books", after=WAIT)
+    return _post(case, invoice)
 
 
-def _invoice(desk: Desk, books: Books, charge: Charge, entry: LedgerEntry) -> BooksInvoice | None:
-    """Found by number, and by customer where several have it."""
-    if not charge.psa_number:
-        return None
-    found = list(books.invoices([charge.psa_number]).get(charge.psa_number, ()))
-    if len(found) > 1:
-        customer = books.customer(_payer(desk, entry))
-        found = [invoice for invoice in found if invoice.customer == customer]
-    if len(found) > 1:
-        raise Rejected(f"the books have {len(found)} invoices numbered {charge.psa_number} of one customer; renumber one of them")
-    return found[0] if found else None
+def _invoice(case: _Case, charge: Charge) -> BooksInvoice | None:
+    """By number. Where it is not there the bill may have been made again in the PSA, under another number."""
+    found = _of_number(case, charge)
+    if found is not None:
+        return found
+    moved = follow_bill(case.desk, charge)
+    return _of_number(case, moved) if moved is not None and moved.psa_number != charge.psa_number else None
 
 
-def _payer(desk: Desk, entry: LedgerEntry) -> Payer:
-    with desk.store.read() as tx:
-        row = payers.get(tx, entry.payer)
-    psa, _, id = entry.payer.partition(":")
-    if row is None:
-        return Payer(psa=psa, id=id, name=entry.payer)
-    return Payer(psa=psa, id=id, name=row.name, email=row.email, books_id=row.books_customer)
+def _of_number(case: _Case, charge: Charge) -> BooksInvoice | None:
+    number = charge.psa_number
+    found = tuple(case.books.invoices([number]).get(number, ())) if number else ()
+    if len(found) == 1 and found[0].total == charge.owed:
+        return found[0]
+    mine = _of_payer(case, charge, found) if found else ()
+    if len(mine) > 1:
+        raise Rejected(f"the books have {len(mine)} invoices numbered {number} of one customer; renumber or delete one of them")
+    return mine[0] if mine else None
 
 
-def _post(desk: Desk, books: Books, charge: Charge, entry: LedgerEntry, invoice: BooksInvoice | None) -> Outcome:
-    if invoice is not None and invoice.balance < entry.amount and not _sent_before(desk, books, entry):
-        adopted = books.recorded_by_hand(invoice, entry.amount)
+def _of_payer(case: _Case, charge: Charge, found: tuple[BooksInvoice, ...]) -> tuple[BooksInvoice, ...]:
+    """The bookkeeper may use a number of ours for somebody else: the payer's customer or the bill's total must be the same."""
+    customer = case.books.customer(case.payer())
+    mine = tuple(invoice for invoice in found if invoice.customer == customer)
+    if mine or len(found) > 1:
+        return mine
+    bill = case.desk.psa.invoice(charge.psa_invoice) if charge.psa_invoice else None
+    return found if bill is not None and bill.total == found[0].total else ()
+
+
+def _post(case: _Case, invoice: BooksInvoice | None) -> Outcome:
+    if invoice is not None and invoice.balance < case.entry.amount and not _sent_before(case):
+        adopted = case.books.recorded_by_hand(invoice, case.entry.amount)
         if adopted is not None:
-            return _adopt(desk, books, entry, adopted)
-    customer = invoice.customer if invoice else books.customer(_payer(desk, entry))
+            return _adopt(case, adopted)
+    customer = invoice.customer if invoice else case.books.customer(case.payer())
     if customer is None:
-        name = f"{_payer(desk, entry).name} ({entry.payer})"
+        name = f"{case.payer().name} ({case.entry.payer})"
         return Later(note=f"the books have no customer for {name}: create one, or name its id in the field mapping", after=WAIT)
-    payment = _booking(customer, charge, entry, invoice)
-    write_once(
-        desk.store,
-        kind="books_payment",
-        source=entry.key,
-        target_system=books.name,
-        now=desk.now,
-        find=lambda key: found.id if (found := books.find(key)) else None,
-        send=lambda key: books.post(payment, key=key).id,
-        find_lag=books.find_lag,
-    )
-    with desk.store.read() as tx:
-        link = links.find(tx, "books_payment", entry.key, books.name)
+    posted = _post_once(case, _booking(customer, case, invoice))
+    link = case.link()
     assert link is not None  # noqa: S101 - write_once linked it
-    return _apply(books, link, invoice)
+    return _applied(posted, invoice) if posted is not None else _apply(case, link, invoice)
 
 
-def _booking(customer: str, charge: Charge, entry: LedgerEntry, invoice: BooksInvoice | None) -> BooksPayment:
-    zero = Money.zero(entry.amount.currency)
+def _post_once(case: _Case, payment: BooksPayment) -> Posted | None:
+    """None when it was found to be there already, from an earlier attempt."""
+    answer: list[Posted] = []
+
+    def send(key: WriteKey) -> str:
+        answer.append(case.books.post(payment, key=key))
+        return answer[-1].id
+
+    write_once(
+        case.desk.store,
+        kind="books_payment",
+        source=case.entry.key,
+        target_system=case.books.name,
+        now=case.desk.now,
+        find=lambda key: found.id if (found := case.books.find(key)) else None,
+        send=send,
+        find_lag=case.books.find_lag,
+    )
+    return answer[-1] if answer else None
+
+
+def _booking(customer: str, case: _Case, invoice: BooksInvoice | None) -> BooksPayment:
+    entry, zero = case.entry, Money.zero(case.entry.amount.currency)
     applied = min(entry.amount, max(invoice.balance, zero, key=_minor), key=_minor) if invoice else zero
+    number = invoice.number if invoice else case.charge.psa_number
     return BooksPayment(
         customer=customer,
         invoice=invoice.id if invoice else "",
@@ -99,7 +155,7 @@ def _booking(customer: str, charge: Charge, entry: LedgerEntry, invoice: BooksIn
         amount=entry.amount,
         dated=entry.on,
         method=entry.method,
-        memo=f"{entry.key} {entry.payment} {entry.invoice}; charge {charge.id}; invoice {charge.psa_number or 'not made yet'}",
+        memo=f"{entry.key} {entry.payment} {entry.invoice}; charge {case.charge.id}; invoice {number or 'not made yet'}",
     )
 
 
@@ -107,49 +163,78 @@ def _minor(money: Money) -> int:
     return money.minor
 
 
-def _sent_before(desk: Desk, books: Books, entry: LedgerEntry) -> bool:
+def _sent_before(case: _Case) -> bool:
     """What covers the invoice may then be our own payment, not yet visible: it is looked up, not adopted."""
-    with desk.store.read() as tx:
-        link = links.find(tx, "books_payment", entry.key, books.name)
+    link = case.link()
     return link is not None and link.sent_at is not None
 
 
-def _adopt(desk: Desk, books: Books, entry: LedgerEntry, adopted: Posted) -> Outcome:
-    with desk.store.begin() as tx:
-        link = links.intend(tx, "books_payment", entry.key, books.name, now=desk.now())
-        links.linked(tx, link, target=adopted.id, detail={"adopted": True}, now=desk.now())
+def _adopt(case: _Case, adopted: Posted) -> Outcome:
+    now = case.desk.now()
+    with case.desk.store.begin() as tx:
+        link = links.intend(tx, "books_payment", case.entry.key, case.books.name, now=now)
+        links.linked(tx, link, target=adopted.id, detail={"adopted": True}, now=now)
     return Done(external_id=adopted.id, note=f"payment {adopted.id} was recorded in the books by hand already; not written again")
 
 
-def _apply(books: Books, link: Link, invoice: BooksInvoice | None) -> Outcome:
+def _apply(case: _Case, link: Link, invoice: BooksInvoice | None) -> Outcome:
     """Posted. What is not applied yet is applied as far as the invoice is open; the rest stays the customer's credit."""
-    posted = books.posted([link.target]).get(link.target)
+    posted = case.books.posted([link.target]).get(link.target)
     if posted is None:
         return Done(external_id=link.target, note="somebody deleted or voided this payment in the books; it is not made again")
-    if posted.unapplied and invoice is None:
-        return Later(note=f"posted as {posted.id}, unapplied: waits for its invoice in the books", after=WAIT_UNAPPLIED)
     if posted.unapplied and invoice is not None and invoice.balance:
         amount = min(posted.unapplied, invoice.balance, key=_minor)
-        posted = books.apply(posted.id, invoice=invoice.id, amount=amount)
+        posted = case.books.apply(posted.id, invoice=invoice.id, amount=amount)
+    return _applied(posted, invoice)
+
+
+def _applied(posted: Posted, invoice: BooksInvoice | None) -> Outcome:
+    if posted.unapplied and invoice is None:
+        return Later(note=f"posted as {posted.id}, unapplied: waits for its invoice in the books", after=WAIT_UNAPPLIED)
     note = f"{posted.unapplied} of it is the customer's credit in the books" if posted.unapplied else ""
     return Done(external_id=posted.id, note=note)
 
 
-def _reverse(desk: Desk, books: Books, entry: LedgerEntry) -> Outcome:
+# A reversal, and one that was undone
+
+
+def _reverse(case: _Case) -> Outcome:
     """A whole payment that is in no deposit yet is voided; anything else is for a person, with what to enter."""
-    with desk.store.read() as tx:
-        payment = next((e for e in ledger.entries(tx, charge=entry.charge) if _is_payment_of(e, entry)), None)
-        link = links.find(tx, "books_payment", payment.key, books.name) if payment else None
+    payment = reversed_payment(case.entries, case.entry)
+    link = case.link(payment) if payment else None
     if payment is None or link is None or not link.target:
         return Later(note="waits for the payment that it reverses to be posted", after=WAIT)
-    if entry.amount != payment.amount:
-        raise Rejected(
-            f"{entry.amount} of payment {link.target} ({payment.amount}) went back to the payer on {entry.on.isoformat()}"
-            f" ({entry.detail}); enter this refund in the books"
-        )
-    books.void(link.target)
-    return Done(external_id=link.target, note=f"voided payment {link.target} ({entry.detail})")
+    posted = case.books.posted([link.target]).get(link.target)
+    if posted is None:
+        return Done(external_id=link.target, note=f"payment {link.target} is void in the books")
+    if undone(case.entries, case.entry):
+        return Done(external_id="", note="undone at the gateway before it was entered here")
+    if posted.amount <= _left_after(case, payment):
+        return Done(external_id="", note=f"payment {link.target} was lowered to {posted.amount} in the books by hand")
+    _take_back(case, posted)
+    return Done(external_id=link.target, note=f"voided payment {link.target} ({case.entry.detail})")
 
 
-def _is_payment_of(candidate: LedgerEntry, reversal: LedgerEntry) -> bool:
-    return candidate.kind is EntryKind.PAYMENT and candidate.payment == reversal.payment
+def _left_after(case: _Case, payment: LedgerEntry) -> Money:
+    """What was left of the payment when this reversal had happened."""
+    until = case.entries.index(case.entry) + 1
+    return net((e for e in case.entries[:until] if e.payment == payment.payment), payment.amount.currency)
+
+
+def _take_back(case: _Case, posted: Posted) -> None:
+    entry = case.entry
+    what = f"{entry.amount} of payment {posted.id} ({posted.amount}) went back to the payer on {entry.on} ({entry.detail})"
+    if entry.amount != posted.amount:
+        raise Rejected(f"{what}: lower that payment in the books by {entry.amount}")
+    try:
+        case.books.void(posted.id)
+    except Rejected as error:
+        raise Rejected(f"{what}: {error}", code=error.code) from None
+
+
+def _was_taken_back(case: _Case) -> bool:
+    """Whether the reversal that was undone had voided the payment in the books."""
+    key = reversal_key(case.entry.key.removeprefix("reinstated:"))
+    with case.desk.store.read() as tx:
+        found = [d for d in outbox.of_entry(tx, key) if d.target == f"books:{case.books.name}"]
+    return bool(found and found[0].external_id)

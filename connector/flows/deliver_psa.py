@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from connector.errors import Rejected
-from connector.flows import agreements
-from connector.flows.bills import read_bills
 from connector.flows.desk import Desk
+from connector.flows.follow import follow_bill
 from connector.flows.outcome import Done, Later, Outcome
 from connector.model.charge import Charge
 from connector.model.invoice import PaidRecord, PaidState
-from connector.model.ledger import EntryKind, LedgerEntry
-from connector.model.money import Money, total
+from connector.model.ledger import LedgerEntry, net
+from connector.model.money import Money
 from connector.store import charges, ledger, links
 
 WAIT = timedelta(hours=1)
@@ -24,11 +23,32 @@ def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
         return Later(
             note="nothing is written to the PSA until write_back.psa_payments is chosen in the configuration", after=WAIT
         )
-    charge = follow_bill(desk, _charge(desk, entry))
-    if not charge.psa_invoice:
-        return Later(note=f"no invoice in the PSA yet for {charge.id}", after=WAIT)
-    record = converge(desk, charge, entry)
+    charge = _charge(desk, entry)
+    record = _converge_following(desk, charge, entry)
+    if record is None:
+        return Later(note=_missing(charge), after=WAIT)
     return Done(external_id=",".join(record.own), note=_said(record))
+
+
+def _converge_following(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord | None:
+    """A refusal may mean that the invoice is gone: then the one that was made in its place gets the payment."""
+    try:
+        return converge(desk, charge, entry) if charge.psa_invoice else _elsewhere(desk, charge, entry)
+    except Rejected:
+        if not charge.psa_invoice or desk.psa.invoice(charge.psa_invoice) is not None:
+            raise
+        return _elsewhere(desk, charge, entry)
+
+
+def _elsewhere(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord | None:
+    moved = follow_bill(desk, charge)
+    return converge(desk, moved, entry) if moved is not None else None
+
+
+def _missing(charge: Charge) -> str:
+    if charge.psa_number:
+        return f"invoice {charge.psa_number} is no longer in the PSA: create the invoice of {charge.period} again"
+    return f"no invoice in the PSA yet for {charge.period}"
 
 
 def converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
@@ -40,23 +60,9 @@ def converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
     state = PaidState(collected=_collected(desk, charge), dated=entry.on, own=own)
     record = desk.psa.record_paid(charge.psa_invoice, state)
     with desk.store.begin() as tx:
-        links.linked(tx, link, target=",".join(record.own) or "adopted", detail={"own": list(record.own)}, now=desk.now())
+        detail = {"own": list(record.own), "recorded": record.recorded.minor}
+        links.linked(tx, link, target=",".join(record.own) or "adopted", detail=detail, now=desk.now())
     return record
-
-
-def follow_bill(desk: Desk, charge: Charge) -> Charge:
-    """A bill that was deleted and made again, or appeared after a computed charge: the charge follows it."""
-    if charge.psa_invoice and desk.psa.invoice(charge.psa_invoice) is not None:
-        return charge
-    alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
-    units = [unit for unit in alive if unit.key == charge.unit]
-    bills = read_bills(desk, units, since=charge.period.start)
-    found = bills[charge.unit].bills.of(charge.period) if charge.unit in bills else ()
-    if len(found) > 1:
-        raise Rejected(f"{charge.id} has {len(found)} invoices in the PSA; delete the one that is not its bill")
-    id, number = (found[0].id, found[0].number) if found else ("", charge.psa_number)
-    with desk.store.begin() as tx:
-        return charges.update(tx, charge.id, psa_invoice=id, psa_number=number, now=desk.now())
 
 
 def _charge(desk: Desk, entry: LedgerEntry) -> Charge:
@@ -73,7 +79,7 @@ def _collected(desk: Desk, charge: Charge) -> Money:
     with desk.store.read() as tx:
         together = charges.by_psa_invoice(tx, charge.psa_invoice)
         entries = [entry for c in together for entry in ledger.entries(tx, charge=c.id)]
-    return total((e.amount if e.kind is EntryKind.PAYMENT else -e.amount for e in entries), charge.currency)
+    return net(entries, charge.currency)
 
 
 def _said(record: PaidRecord) -> str:

@@ -1,27 +1,35 @@
-"""Reconcile: compare PSA, gateway and books, per billing unit and period; classify every difference. Writes nothing."""
+"""Reconcile: compare PSA, gateway and books, per billing unit and period; classify every difference.
+
+Writes nothing to a partner. What the other flows can repair by themselves is handed to them: a ledger that is behind to
+`collect`, a payment whose invoice was made again to `deliver`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from connector.flows import agreements
+from connector.flows import agreements, collect
 from connector.flows.bills import UnitBills, read_bills
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit
 from connector.model.charge import Charge, ChargeState
 from connector.model.drift import Drift, Row, compare
 from connector.model.invoice import BooksInvoice, Posted, PsaInvoice
-from connector.model.ledger import EntryKind, LedgerEntry
+from connector.model.ledger import EntryKind, LedgerEntry, net, went_back
 from connector.model.money import Money, total
 from connector.model.period import Period
 from connector.store import charges, freshness, ledger, links, outbox, units
+from connector.store.outbox import Delivery, DeliveryState
+
+DAYS = 92
+_AT_THE_GATEWAY = (ChargeState.RELEASED, ChargeState.PAID, ChargeState.ENDED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reconciliation:
-    """Every row that was compared and every difference. `settled`: no difference but those that go away by themselves."""
+    """Every row that was compared and every difference."""
 
     rows: tuple[Row, ...]
     drifts: tuple[Drift, ...]
@@ -34,142 +42,243 @@ class Reconciliation:
 
 def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
     """Everything billed since that day (default: 92 days), each partner read anew."""
-    since = max(since or desk.today() - timedelta(days=92), desk.settings.policy.collect_from)
-    alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
-    units_ = {unit.key: unit for unit in alive if unit.collect or _has_charges(desk, unit)}
-    bills = read_bills(desk, units_.values(), since=since)
-    with desk.store.read() as tx:
-        recorded = [c for c in charges.every(tx) if c.period.end >= since]
-    facts = _Facts(
-        charges={(c.unit, c.period): c for c in recorded},
-        collected=_collected(desk, recorded),
-        books=_books_invoices(desk, bills),
-        posted=_posted(desk),
-    )
-    rows = tuple(
-        _row(desk, _name(desk, unit, units_), unit, period, bills.get(unit), facts)
-        for unit, period in sorted(_keys(bills, recorded, since), key=lambda k: (k[0], k[1].start))
-    )
-    drifts = tuple(drift for row in rows for drift in compare(row))
+    since = max(since or desk.today() - timedelta(days=DAYS), desk.settings.policy.collect_from)
+    subjects = _subjects(desk, since)
+    facts = _read(desk, subjects)
+    _hand_over(desk, subjects, facts)
+    rows = tuple(_row(desk, subject, facts) for subject in subjects)
     with desk.store.begin() as tx:
         freshness.succeeded(tx, "reconcile", now=desk.now())
-    return Reconciliation(rows=rows, drifts=drifts, since=since)
+    return Reconciliation(rows=rows, drifts=tuple(drift for row in rows for drift in compare(row)), since=since)
+
+
+# What there is to compare
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Facts:
-    charges: Mapping[tuple[str, Period], Charge]
-    collected: Mapping[str, Money]  # gateway invoice -> net, read at the gateway
-    books: Mapping[str, Sequence[BooksInvoice]]  # by number
-    posted: Mapping[str, Posted]  # by ledger entry key
+class _Subject:
+    """One period of one billing unit. `bill`: the charge's invoice, or the one that was made in its place."""
+
+    unit: str
+    name: str
+    period: Period
+    charge: Charge | None
+    bill: PsaInvoice | None
+    further: tuple[PsaInvoice, ...]
+    entries: tuple[LedgerEntry, ...]
+
+    @property
+    def number(self) -> str:
+        return self.bill.number if self.bill else self.charge.psa_number if self.charge else ""
+
+    def moved(self) -> bool:
+        """What was written for this charge stands on an invoice that is no more."""
+        bound = self.charge.psa_invoice if self.charge and self.entries else ""
+        return bool(bound) and self.bill is not None and self.bill.id != bound
 
 
-def _has_charges(desk: Desk, unit: BillingUnit) -> bool:
+def _subjects(desk: Desk, since: date) -> tuple[_Subject, ...]:
     with desk.store.read() as tx:
-        return bool(charges.of_unit(tx, unit.key))
+        recorded = {(c.unit, c.period): c for c in charges.every(tx) if c.period.end >= since}
+    alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
+    charged = {unit for unit, _ in recorded}
+    known = {unit.key: unit for unit in alive if unit.collect or unit.key in charged}
+    # A year's bill is dated long before the days in question, and its charge is among them.
+    bills = read_bills(desk, known.values(), since=min([since, *(period.start for _, period in recorded)]))
+    keys = recorded.keys() | _billed(bills, since)
+    ordered = sorted(keys, key=lambda key: (key[0], key[1].start))
+    return tuple(_subject(desk, known, bills, recorded.get(key), *key) for key in ordered)
 
 
-def _name(desk: Desk, key: str, known: Mapping[str, BillingUnit]) -> str:
-    if key in known:
-        return known[key].name
-    with desk.store.read() as tx:
-        row = units.get(tx, key)
-    return row.name if row else key
-
-
-def _keys(bills: Mapping[str, UnitBills], recorded: Sequence[Charge], since: date) -> set[tuple[str, Period]]:
-    billed = {
+def _billed(bills: Mapping[str, UnitBills], since: date) -> set[tuple[str, Period]]:
+    return {
         (key, period)
         for key, unit_bills in bills.items()
         for period, invoices in unit_bills.bills.by_period.items()
         if any(invoice.dated >= since for invoice in invoices)
     }
-    return billed | {(c.unit, c.period) for c in recorded}
+
+
+def _subject(
+    desk: Desk,
+    known: Mapping[str, BillingUnit],
+    bills: Mapping[str, UnitBills],
+    charge: Charge | None,
+    unit: str,
+    period: Period,
+) -> _Subject:
+    found = bills[unit].bills.of(period) if unit in bills else ()
+    bill = _bill(desk, charge, found)
+    with desk.store.read() as tx:
+        row = units.get(tx, unit)
+        entries = tuple(ledger.entries(tx, charge=charge.id)) if charge else ()
+    return _Subject(
+        unit=unit,
+        name=known[unit].name if unit in known else row.name if row else unit,
+        period=period,
+        charge=charge,
+        bill=bill,
+        further=tuple(other for other in found if bill is not None and other.id != bill.id),
+        entries=entries,
+    )
+
+
+def _bill(desk: Desk, charge: Charge | None, found: Sequence[PsaInvoice]) -> PsaInvoice | None:
+    """The agreement may have left the filter since; its invoice is there all the same."""
+    bound = charge.psa_invoice if charge else ""
+    mine = next((invoice for invoice in found if invoice.id == bound), None)
+    if mine is None and bound and not found:
+        return desk.psa.invoice(bound)
+    return mine or (found[0] if found else None)
+
+
+# What the gateway and the books say
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Facts:
+    collected: Mapping[str, Money]  # gateway invoice -> net, read at the gateway
+    books: Mapping[str, Sequence[BooksInvoice]]  # by number
+    posted: Mapping[str, Posted]  # by ledger entry key
+    adopted: frozenset[str]  # ledger entry keys whose payment a person had entered in the books
+
+    def ours(self, entries: Iterable[LedgerEntry]) -> list[Posted]:
+        """What the books hold of it: a voided or deleted payment counts nothing."""
+        return [self.posted[e.key] for e in entries if e.key in self.posted]
+
+    def unapplied(self, entries: Iterable[LedgerEntry], currency: str) -> Money:
+        return total((p.unapplied for p in self.ours(e for e in entries if e.key not in self.adopted)), currency)
+
+
+def _read(desk: Desk, subjects: Sequence[_Subject]) -> _Facts:
+    numbers = {subject.number for subject in subjects if subject.number}
+    keys = {entry.key for subject in subjects for entry in subject.entries}
+    posted, adopted = _posted(desk, keys)
+    return _Facts(
+        collected=_collected(desk, [s.charge for s in subjects if s.charge]),
+        books=desk.books.invoices(numbers) if desk.books is not None and numbers else {},
+        posted=posted,
+        adopted=adopted,
+    )
 
 
 def _collected(desk: Desk, recorded: Sequence[Charge]) -> dict[str, Money]:
     """What the gateway says now, net of what went back."""
     result: dict[str, Money] = {}
-    wanted = {c.gateway_invoice for c in recorded if c.state in (ChargeState.RELEASED, ChargeState.PAID, ChargeState.ENDED)}
-    for number, id in enumerate(sorted(wanted), start=1):
+    wanted = {c.gateway_invoice: c.currency for c in recorded if c.state in _AT_THE_GATEWAY and c.gateway_invoice}
+    for number, (id, currency) in enumerate(sorted(wanted.items()), start=1):
         desk.settings.progress("charges", number, len(wanted))
         payments = desk.gateway.payments(id)
-        back = [reversal.amount for p in payments for reversal in desk.gateway.reversals(p.payment)]
-        currency = payments[0].amount.currency if payments else desk.settings.currency
+        back = [r.amount for p in payments if p.moved_back for r in desk.gateway.reversals(p.payment)]
         result[id] = total((p.amount for p in payments), currency) - total(back, currency)
     return result
 
 
-def _books_invoices(desk: Desk, bills: Mapping[str, UnitBills]) -> Mapping[str, Sequence[BooksInvoice]]:
-    numbers = {i.number for b in bills.values() for found in b.bills.by_period.values() for i in found}
-    return desk.books.invoices(numbers) if desk.books is not None and numbers else {}
-
-
-def _posted(desk: Desk) -> dict[str, Posted]:
+def _posted(desk: Desk, keys: set[str]) -> tuple[dict[str, Posted], frozenset[str]]:
     if desk.books is None:
-        return {}
+        return {}, frozenset()
     with desk.store.read() as tx:
-        keys = {link.source: link.target for link in links.every(tx, "books_payment", desk.books.name).values() if link.target}
-    found = desk.books.posted(set(keys.values())) if keys else {}
-    return {source: found[target] for source, target in keys.items() if target in found}
+        every = links.every(tx, "books_payment", desk.books.name)
+    mine = {key: link for key, link in every.items() if link.target and key in keys}
+    found = desk.books.posted({link.target for link in mine.values()}) if mine else {}
+    posted = {key: found[link.target] for key, link in mine.items() if link.target in found}
+    return posted, frozenset(key for key, link in mine.items() if link.detail.get("adopted"))
 
 
-def _row(
-    desk: Desk,
-    name: str,
-    key: str,
-    period: Period,
-    unit_bills: UnitBills | None,
-    facts: _Facts,
-) -> Row:
-    charge = facts.charges.get((key, period))
-    bill = _bill(unit_bills, period)
-    currency = charge.currency if charge else bill.total.currency if bill else desk.settings.currency
-    entries, pending = _entries(desk, charge)
-    in_books = facts.books.get(bill.number, ()) if bill else ()
-    zero = Money.zero(currency)
+# What the other flows repair
+
+
+def _hand_over(desk: Desk, subjects: Sequence[_Subject], facts: _Facts) -> None:
+    behind = [s.charge.id for s in subjects if s.charge and _at_gateway(s, facts) != net(s.entries, s.charge.currency)]
+    if behind:
+        collect.look_again(desk, behind)
+    for subject in subjects:
+        if subject.moved():
+            _deliver_again(desk, subject, "")
+        elif _can_be_applied(subject, facts):
+            _deliver_again(desk, subject, "books:")
+
+
+def _at_gateway(subject: _Subject, facts: _Facts) -> Money:
+    charge = subject.charge
+    zero = Money.zero(_currency(subject))
+    return facts.collected.get(charge.gateway_invoice, zero) if charge else zero
+
+
+def _can_be_applied(subject: _Subject, facts: _Facts) -> bool:
+    """The invoice was deleted in the books and entered again, so that our payment on it became the customer's credit."""
+    open_ = [invoice for invoice in facts.books.get(subject.number, ()) if invoice.balance.minor > 0]
+    return bool(open_) and facts.unapplied(subject.entries, _currency(subject)).minor > 0
+
+
+def _deliver_again(desk: Desk, subject: _Subject, target: str) -> None:
+    """`deliver` looks at the target and writes what is missing there, if anything is."""
+    paid = [entry for entry in subject.entries if entry.kind is EntryKind.PAYMENT]
+    with desk.store.begin() as tx:
+        for delivery in (d for entry in paid for d in outbox.of_entry(tx, entry.key)):
+            if delivery.target.startswith(target) and delivery.external_id:
+                outbox.reopen(tx, delivery.id, now=desk.now())
+
+
+# One row
+
+
+def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
+    charge, bill, entries, currency = subject.charge, subject.bill, subject.entries, _currency(subject)
+    in_books = facts.books.get(subject.number, ())
+    to_psa, to_books = _undelivered(desk, entries, "psa:"), _undelivered(desk, entries, "books:")
+    open_ = [other for other in subject.further if other.balance.minor > 0 and _is_due(desk, other)]
     return Row(
-        unit=key,
-        name=name,
-        period=period,
+        unit=subject.unit,
+        name=subject.name,
+        period=subject.period,
         state=charge.state if charge else None,
-        due=bill is not None and (bill.due_date or bill.dated) < desk.today(),
+        due=bill is not None and _is_due(desk, bill),
         psa_number=bill.number if bill else "",
         psa_total=bill.total if bill else None,
         psa_paid=bill.payments if bill else None,
         psa_open=bill.balance if bill else None,
-        gateway_collected=facts.collected.get(charge.gateway_invoice, zero) if charge else zero,
-        ledger=_net(entries, currency),
+        psa_recorded=_recorded(desk, subject),
+        gateway_collected=_at_gateway(subject, facts),
+        ledger=net(entries, currency),
+        went_back=went_back(entries, currency),
         books_open=total((b.balance for b in in_books), currency) if in_books else None,
-        books_ours=_books_ours(desk, entries, facts, currency),
-        pending_psa=any(target.startswith("psa:") for target in pending),
-        pending_books=any(target.startswith("books:") for target in pending),
+        books_ours=total((p.amount for p in facts.ours(entries)), currency) if desk.books is not None else None,
+        books_unapplied=facts.unapplied(entries, currency) if desk.books is not None else None,
+        pending_psa=any(d.state is not DeliveryState.PARKED for d in to_psa),
+        pending_books=any(d.state is not DeliveryState.PARKED for d in to_books),
+        parked_psa=_parked(to_psa),
+        parked_books=_parked(to_books),
         writes_psa=desk.settings.psa_payments == "connector",
         writes_books=desk.books is not None and desk.settings.books_payments,
+        further_numbers=", ".join(other.number for other in open_),
+        further_open=total((other.balance for other in open_), currency) if open_ else None,
     )
 
 
-def _bill(unit_bills: UnitBills | None, period: Period) -> PsaInvoice | None:
-    found = unit_bills.bills.of(period) if unit_bills else ()
-    return found[0] if found else None
+def _currency(subject: _Subject) -> str:
+    known = subject.charge.currency if subject.charge else ""
+    return known or (subject.bill.total.currency if subject.bill else "")
 
 
-def _entries(desk: Desk, charge: Charge | None) -> tuple[list[LedgerEntry], set[str]]:
-    """The charge's ledger entries, and the targets that have not got all of them yet."""
-    if charge is None:
-        return [], set()
-    with desk.store.read() as tx:
-        entries = ledger.entries(tx, charge=charge.id)
-        waiting = [d for e in entries for d in outbox.of_entry(tx, e.key) if d.state in ("ready", "running")]
-    return entries, {delivery.target for delivery in waiting}
+def _is_due(desk: Desk, bill: PsaInvoice) -> bool:
+    return (bill.due_date or bill.dated) < desk.today()
 
 
-def _net(entries: Sequence[LedgerEntry], currency: str) -> Money:
-    return total((e.amount if e.kind is EntryKind.PAYMENT else -e.amount for e in entries), currency)
-
-
-def _books_ours(desk: Desk, entries: Sequence[LedgerEntry], facts: _Facts, currency: str) -> Money | None:
-    """What the books hold of it: a voided or deleted payment counts nothing."""
-    if desk.books is None:
+def _recorded(desk: Desk, subject: _Subject) -> Money | None:
+    if subject.charge is None or subject.bill is None:
         return None
-    return total((facts.posted[e.key].amount for e in entries if e.key in facts.posted), currency)
+    with desk.store.read() as tx:
+        link = links.find(tx, "psa_payment", subject.bill.id, desk.psa.name)
+    minor = link.detail.get("recorded") if link else None
+    return Money(minor, subject.charge.currency) if minor is not None else None
+
+
+def _undelivered(desk: Desk, entries: Iterable[LedgerEntry], target: str) -> list[Delivery]:
+    with desk.store.read() as tx:
+        found = [d for entry in entries for d in outbox.of_entry(tx, entry.key)]
+    return [d for d in found if d.state is not DeliveryState.DONE and d.target.startswith(target)]
+
+
+def _parked(deliveries: Sequence[Delivery]) -> str:
+    return next((d.note for d in deliveries if d.state is DeliveryState.PARKED), "")

@@ -1,4 +1,23 @@
-"""Three-way check of one (billing unit, period): PSA, gateway, books - and our ledger between them. Pure."""
+"""Three-way check of one (billing unit, period): PSA, gateway, books - and our ledger between them. Pure.
+
+kind                    what it means
+ledger_behind           the gateway moved money that the ledger does not have, or the other way round
+psa_invoice_missing     collected, and the bill is gone
+psa_payment_missing     collected, and the PSA does not show it
+psa_payment_extra       went back, and the PSA still shows it
+books_payment_missing   collected, and the books do not have it
+books_payment_extra     the books have more than was collected
+books_unapplied         the books have it as the customer's credit, not on the invoice
+collected_too_much      more was collected than billed
+paid_twice              somebody else paid the bill too, so that ours does not fit on it any more
+overpaid_in_psa         more is recorded on the bill than it comes to
+balances_differ         PSA and books do not agree on what is open, for a reason of their own
+not_collected           due and open, and nothing collects it
+went_back               paid, then refunded, disputed or returned: open again, and not collected again by itself
+paid_outside            noted at the gateway as paid outside of it, and open
+billed_more             still open after its charge was paid
+further_invoice         a second bill of the same period is due and open
+"""
 
 from __future__ import annotations
 
@@ -9,12 +28,15 @@ from connector.model.charge import ChargeState
 from connector.model.money import Money
 from connector.model.period import Period
 
+SYNC = "connector sync --once"
+RETRY = "put that right, then: connector sync --once --retry-parked"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
     """What the three say about one period of one billing unit, read just now. None: that partner has no such record.
 
-    `adopted`: part of our money that a person had recorded before us. `writes_psa`, `writes_books`: whether we write there.
+    `writes_psa`, `writes_books`: whether we write there.
     """
 
     unit: str
@@ -26,14 +48,21 @@ class Row:
     psa_total: Money | None
     psa_paid: Money | None  # payments of everybody
     psa_open: Money | None
+    psa_recorded: Money | None  # of the payments, ours, as it was after our last write
     gateway_collected: Money  # net, read again at the gateway
     ledger: Money  # net, as our ledger has it
+    went_back: Money  # of it, and stayed there
     books_open: Money | None
     books_ours: Money | None  # what we posted (or adopted) there
+    books_unapplied: Money | None  # of it, not applied to an invoice
     pending_psa: bool  # a delivery is still on its way
     pending_books: bool
+    parked_psa: str  # why a delivery waits for a person, "" when none does
+    parked_books: str
     writes_psa: bool
     writes_books: bool
+    further_numbers: str = ""  # other bills of the same period that are due and open
+    further_open: Money | None = None
 
     @property
     def currency(self) -> str:
@@ -55,14 +84,8 @@ class Drift:
 
 def compare(row: Row) -> tuple[Drift, ...]:
     """Every difference of one row; none when the three agree to the cent."""
-    return tuple(_differences(row))
-
-
-def _differences(row: Row) -> Iterator[Drift]:
-    yield from _ledger(row)
-    yield from _psa(row)
-    yield from _books(row)
-    yield from _amounts(row)
+    delivered = (*_psa(row), *_books(row))
+    return (*_ledger(row), *delivered, *_amounts(row), *(() if delivered else _balances(row)), *_uncollected(row))
 
 
 def _drift(row: Row, kind: str, message: str, repair: str, *, waiting: bool = False) -> Drift:
@@ -72,41 +95,44 @@ def _drift(row: Row, kind: str, message: str, repair: str, *, waiting: bool = Fa
 def _ledger(row: Row) -> Iterator[Drift]:
     if row.gateway_collected != row.ledger:
         yield _drift(
-            row,
-            "ledger_behind",
-            f"the gateway collected {row.gateway_collected}, the payment journal has {row.ledger}",
-            "connector sync --once",
+            row, "ledger_behind", f"the gateway collected {row.gateway_collected}, the payment journal has {row.ledger}", SYNC
         )
 
 
 def _psa(row: Row) -> Iterator[Drift]:
-    if not row.writes_psa or not row.ledger:
+    """Others pay in the PSA too: less than ours is missing, more is nobody's business unless something of ours is to go."""
+    if not row.writes_psa:
         return
     if row.psa_paid is None:
-        yield _drift(
-            row, "psa_invoice_missing", f"{row.ledger} was collected, the PSA has no invoice", "create the invoice in the PSA"
-        )
-    elif row.psa_paid < row.ledger:
-        yield _drift(
-            row,
-            "psa_payment_missing",
-            f"invoice {row.psa_number} shows {row.psa_paid} paid in the PSA, the gateway collected {row.ledger}",
-            "connector sync --once" if row.pending_psa else "enter the payment in the PSA",
-            waiting=row.pending_psa,
-        )
+        if row.ledger:
+            repair = "create the invoice in the PSA again: the payment is then recorded on it by itself"
+            yield _drift(row, "psa_invoice_missing", f"{row.ledger} was collected, the PSA has no invoice", repair)
+    elif row.psa_paid < row.ledger and row.psa_open is not None and row.psa_open.minor > 0:
+        said = f"invoice {row.psa_number} shows {row.psa_paid} paid in the PSA, the gateway collected {row.ledger}"
+        yield _undelivered(row, "psa_payment_missing", said, row.pending_psa, row.parked_psa, "enter the payment in the PSA")
+    elif row.went_back and row.psa_paid > row.ledger and (row.pending_psa or row.parked_psa):
+        said = f"{row.went_back} went back to the payer, invoice {row.psa_number} still shows {row.psa_paid} paid in the PSA"
+        yield _undelivered(row, "psa_payment_extra", said, row.pending_psa, row.parked_psa, "take the payment back in the PSA")
 
 
 def _books(row: Row) -> Iterator[Drift]:
-    if not row.writes_books or row.books_ours == row.ledger or (row.books_ours is None and not row.ledger):
+    if not row.writes_books:
         return
     ours = row.books_ours or Money.zero(row.currency)
-    yield _drift(
-        row,
-        "books_payment_missing" if ours < row.ledger else "books_payment_extra",
-        f"the books have {ours} of it, the gateway collected {row.ledger}",
-        "connector sync --once" if row.pending_books else "correct the payment in the books",
-        waiting=row.pending_books,
-    )
+    if ours != row.ledger:
+        kind = "books_payment_missing" if ours < row.ledger else "books_payment_extra"
+        said = f"the books have {ours} of it, the gateway collected {row.ledger}"
+        yield _undelivered(row, kind, said, row.pending_books, row.parked_books, "correct the payment in the books")
+    elif row.books_unapplied:
+        said = f"{row.books_unapplied} of our payment is the customer's credit in the books, not applied to an invoice"
+        by_hand = "refund it to the payer, or apply it to another invoice of theirs"
+        yield _undelivered(row, "books_unapplied", said, row.pending_books, row.parked_books, by_hand)
+
+
+def _undelivered(row: Row, kind: str, said: str, pending: bool, parked: str, by_hand: str) -> Drift:
+    if parked:
+        return _drift(row, kind, f"{said}: {parked}", RETRY)
+    return _drift(row, kind, said, SYNC if pending else by_hand, waiting=pending)
 
 
 def _amounts(row: Row) -> Iterator[Drift]:
@@ -117,6 +143,13 @@ def _amounts(row: Row) -> Iterator[Drift]:
             f"{row.ledger} was collected for a bill of {row.psa_total} (invoice {row.psa_number})",
             "refund the difference in the gateway's dashboard",
         )
+    elif _did_not_fit(row):
+        yield _drift(
+            row,
+            "paid_twice",
+            f"invoice {row.psa_number} shows {row.psa_recorded} of the {row.ledger} collected: somebody else paid the rest of it",
+            "refund the difference in the gateway's dashboard, or keep it as the payer's credit",
+        )
     if row.psa_open is not None and row.psa_open.minor < 0:
         yield _drift(
             row,
@@ -124,29 +157,72 @@ def _amounts(row: Row) -> Iterator[Drift]:
             f"invoice {row.psa_number} is overpaid by {-row.psa_open} in the PSA",
             "remove the payment that was entered twice in the PSA",
         )
-    if row.books_open is not None and row.psa_open is not None and row.books_open != row.psa_open:
-        waiting = row.pending_books or row.pending_psa
+
+
+def _did_not_fit(row: Row) -> bool:
+    is_settled = row.psa_open is not None and row.psa_open.minor <= 0 and not (row.pending_psa or row.parked_psa)
+    return is_settled and row.writes_psa and row.psa_recorded is not None and row.psa_recorded < row.ledger
+
+
+def _balances(row: Row) -> Iterator[Drift]:
+    if row.books_open is None or row.psa_open is None or row.books_open == row.psa_open:
+        return
+    said = f"invoice {row.psa_number} is open with {row.psa_open} in the PSA and {row.books_open} in the books"
+    if not row.writes_psa and row.ledger and row.psa_open - row.books_open == row.ledger:
+        yield _drift(row, "balances_differ", f"{said}: the accounting sync brings our payment to the PSA", SYNC, waiting=True)
+        return
+    yield _drift(row, "balances_differ", said, "enter the missing payment or credit where it is missing")
+
+
+def _uncollected(row: Row) -> Iterator[Drift]:
+    """Open in the PSA, due, and nothing collects it any more."""
+    if row.further_open is not None:
         yield _drift(
             row,
-            "balances_differ",
-            f"invoice {row.psa_number} is open with {row.psa_open} in the PSA and {row.books_open} in the books",
-            "connector sync --once" if waiting else "enter the missing payment or credit where it is missing",
-            waiting=waiting,
+            "further_invoice",
+            f"invoice {row.further_numbers} of the same period is due and open with {row.further_open}",
+            "collect it outside autopay: a period is charged once",
         )
-    if row.state is None and row.due and row.psa_open is not None and row.psa_open.minor > 0:
+    if row.psa_open is None or row.psa_open.minor <= 0:
+        return
+    if row.state is ChargeState.PAID:
+        yield from _open_though_paid(row)
+    elif row.state not in (ChargeState.WAITING, ChargeState.HELD, ChargeState.RELEASED) and row.due:
+        yield _drift(row, "not_collected", *_not_collected(row))
+
+
+def _not_collected(row: Row) -> tuple[str, str]:
+    said = f"invoice {row.psa_number} is due and open with {row.psa_open}"
+    match row.state:
+        case ChargeState.WRITTEN_OFF:
+            return f"{said}; its charge was written off when nothing was owed", "collect it outside autopay"
+        case ChargeState.ENDED:
+            return f"{said}; its charge was voided or given up at the gateway", "collect it outside autopay"
+        case _:
+            return (
+                f"{said}, and no charge was made for it",
+                "connector status shows whether a subscription is missing; collect it outside autopay if it is older than that",
+            )
+
+
+def _open_though_paid(row: Row) -> Iterator[Drift]:
+    if row.went_back:
         yield _drift(
             row,
-            "not_collected",
-            f"invoice {row.psa_number} is due and open with {row.psa_open}, and no charge was made for it",
-            "connector status shows whether a subscription is missing; collect it outside autopay if it is older than autopay",
+            "went_back",
+            f"{row.went_back} went back to the payer; invoice {row.psa_number} is open with {row.psa_open}",
+            "it is not collected again by itself: agree on another way with the payer, or credit the invoice in the PSA",
         )
-    if (
-        row.state is ChargeState.PAID
-        and row.psa_open is not None
-        and row.psa_open.minor > 0
-        and not row.pending_psa
-        and row.writes_psa
-    ):
+    elif row.pending_psa or row.parked_psa or not row.writes_psa:
+        return
+    elif not row.ledger:
+        yield _drift(
+            row,
+            "paid_outside",
+            f"the charge is marked as paid outside the gateway; invoice {row.psa_number} is open with {row.psa_open} in the PSA",
+            "enter the payment in the PSA and the books",
+        )
+    elif row.psa_paid is not None and row.psa_paid >= row.ledger:
         yield _drift(
             row,
             "billed_more",
