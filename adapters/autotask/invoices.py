@@ -33,10 +33,10 @@ class InvoiceReader:
         return self._translated(found, {**items, **self._items_of(_unexplained(found, items))})
 
     def one(self, id: str) -> PsaInvoice | None:
+        """None also when it was voided: then its items wait for another invoice, which is the bill in its place."""
         record = self.client.get("Invoices", id) if id.isdigit() else None
-        if record is None:
+        if record is None or (found := translate.read_invoice(record)).voided:
             return None
-        found = translate.read_invoice(record)
         (made,) = self._translated([found], self._items_of([found.id]))
         return made
 

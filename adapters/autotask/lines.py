@@ -169,14 +169,18 @@ def _check_amount(sold: Sold, row: Units, span: Span, prices: tuple[Decimal, ...
         return
     if not span.is_full(row) and any(_is_part(row, price, extended=extended) for price in prices):
         return
-    listed = " or ".join(f"{price:f}" for price in dict.fromkeys(sold.listed)) or "no price"
-    figures = ", ".join(f"{row.units:f} x {price:f} = {row.units * price:f}" for price in dict.fromkeys(sold.listed))
+    listed = " or ".join(map(_shown, sold.listed)) or "no price"
+    figures = ", ".join(f"{row.units:f} x {_shown(price)} = {_shown(row.units * price)}" for price in sold.listed)
     raise Problem(
         "amount_mismatch",
-        f"{sold.name}: Autotask shows a price of {row.price:f} for {row.units:f} units from {row.first} to {row.last}, which is"
-        f" neither the price of all ({figures}) nor that of one ({listed}). Look at the service on the contract in Autotask and"
+        f"{sold.name}: Autotask shows a price of {_shown(row.price)} for {row.units:f} units from {row.first} to {row.last}, which"
+        f" is neither the price of all ({figures}) nor that of one ({listed}). Look at the service on the contract in Autotask and"
         " save its price again; nothing of this contract is mirrored until it adds up.",
     )
+
+
+def _shown(price: Decimal) -> str:
+    return f"{price:.2f}" if price == price.quantize(Decimal("0.01")) else f"{price:f}"
 
 
 def _is_part(row: Units, price: Decimal, *, extended: bool) -> bool:

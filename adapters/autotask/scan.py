@@ -141,7 +141,9 @@ class ContractReader:
             )
         products = {int(row["id"]): row for row in self.client.among(kind.products, "id", _ids(sold.values(), kind.product_key))}
         return [
-            OnContract(kind=kind, record=row, product=products.get(int(row.get(kind.product_key) or 0), {}), rows=tuple(rows.get(id, ())))
+            OnContract(
+                kind=kind, record=row, product=products.get(int(row.get(kind.product_key) or 0), {}), rows=tuple(rows.get(id, ()))
+            )
             for id, row in sorted(sold.items())
         ]
 
