@@ -217,7 +217,7 @@ class Msp:
         return _rows(self.world.partners["connectwise"].state()["payments"])
 
     def stripe(self, kind: str) -> list[dict[str, Any]]:
-        return _rows(self.world.partners["stripe"].state()[kind])
+        return _rows(self.world.partners["stripe"].state().get(kind, []))
 
     def books(self, kind: str) -> list[dict[str, Any]]:
         return _rows(self.world.partners["quickbooks"].state()[kind])
