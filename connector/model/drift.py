@@ -4,6 +4,7 @@ kind                    what it means
 ledger_behind           the gateway moved money that the ledger does not have, or the other way round
 psa_invoice_missing     collected, and the bill is gone
 psa_payment_missing     collected, and the PSA does not show it
+partly_paid             collected in part, which this PSA cannot hold: it shows the invoice open
 psa_payment_extra       went back, and the PSA still shows it
 books_payment_missing   collected, and the books do not have it
 books_payment_extra     the books have more than was collected
@@ -61,12 +62,19 @@ class Row:
     parked_books: str
     writes_psa: bool
     writes_books: bool
+    cannot_hold_parts: str = ""  # the PSA's name, where it knows an invoice as paid or open and nothing between
     further_numbers: str = ""  # other bills of the same period that are due and open
     further_open: Money | None = None
 
     @property
     def currency(self) -> str:
         return self.ledger.currency
+
+    @property
+    def partly_paid(self) -> bool:
+        """In part by us, and not to be seen there."""
+        part = self.psa_total is not None and 0 < self.ledger.minor < self.psa_total.minor
+        return bool(self.cannot_hold_parts) and part and self.psa_paid is not None and not self.psa_paid
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +92,9 @@ class Drift:
 
 def compare(row: Row) -> tuple[Drift, ...]:
     """Every difference of one row; none when the three agree to the cent."""
-    delivered = (*_psa(row), *_books(row))
-    return (*_ledger(row), *delivered, *_amounts(row), *(() if delivered else _balances(row)), *_uncollected(row))
+    known = (*_psa(row), *_books(row), *_amounts(row))
+    # A difference of the balances that follows from one of these is not told twice.
+    return (*_ledger(row), *known, *(() if known else _balances(row)), *_uncollected(row))
 
 
 def _drift(row: Row, kind: str, message: str, repair: str, *, waiting: bool = False) -> Drift:
@@ -107,6 +116,10 @@ def _psa(row: Row) -> Iterator[Drift]:
         if row.ledger:
             repair = "create the invoice in the PSA again: the payment is then recorded on it by itself"
             yield _drift(row, "psa_invoice_missing", f"{row.ledger} was collected, the PSA has no invoice", repair)
+    elif row.partly_paid and not (row.pending_psa or row.parked_psa):
+        said = f"invoice {row.psa_number}: {row.ledger} of {row.psa_total} collected; partly paid, {row.cannot_hold_parts} cannot"
+        repair = "when the rest is entered in the books or collected, the paid date is set by itself"
+        yield _drift(row, "partly_paid", f"{said} hold this", repair)
     elif row.psa_paid < row.ledger and row.psa_open is not None and row.psa_open.minor > 0:
         said = f"invoice {row.psa_number} shows {row.psa_paid} paid in the PSA, the gateway collected {row.ledger}"
         yield _undelivered(row, "psa_payment_missing", said, row.pending_psa, row.parked_psa, "enter the payment in the PSA")
@@ -186,7 +199,7 @@ def _uncollected(row: Row) -> Iterator[Drift]:
     if row.psa_open is None or row.psa_open.minor <= 0:
         return
     if row.state is ChargeState.PAID:
-        yield from _open_though_paid(row)
+        yield from () if row.partly_paid else _open_though_paid(row)
     elif row.state not in (ChargeState.WAITING, ChargeState.HELD, ChargeState.RELEASED) and row.due:
         yield _drift(row, "not_collected", *_not_collected(row))
 
