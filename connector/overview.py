@@ -10,6 +10,7 @@ from datetime import date, datetime
 from connector.clock import SystemClock
 from connector.errors import ConnectorError, Rejected, RetryLater
 from connector.flows.desk import Desk
+from connector.flows.settled import PARTLY_PAID
 from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.ledger import EntryKind
 from connector.model.money import Money, total
@@ -74,6 +75,7 @@ def overview(desk: Desk) -> Overview:
         attention = settings.get(tx, "needs_attention") or []
         refused = settings.get(tx, "refused") or []
         without = settings.get(tx, "due_without_invoice") or {}
+        partly = settings.get(tx, PARTLY_PAID) or {}
         way = [_on_its_way(desk, delivery, names) for delivery in undelivered]
     return Overview(
         now=now,
@@ -92,7 +94,7 @@ def overview(desk: Desk) -> Overview:
         ),
         on_their_way=tuple(way),
         needs_attention=(*attention, *refused),
-        notices=tuple(_notices(desk, without)),
+        notices=(*_notices(desk, without), *partly.values()),
     )
 
 

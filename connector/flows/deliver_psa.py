@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from connector.errors import Rejected
+from connector.flows import settled
 from connector.flows.desk import Desk
 from connector.flows.follow import follow_bill
 from connector.flows.outcome import Done, Later, Outcome
@@ -27,7 +28,9 @@ def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
     record = _converge_following(desk, charge, entry)
     if record is None:
         return Later(note=_missing(charge), after=WAIT)
-    return Done(external_id=",".join(record.own), note=_said(record))
+    charge = _charge(desk, entry)  # it may have followed its bill
+    partly = settled.remember(desk, charge, record, _collected(desk, charge))
+    return Done(external_id=",".join(record.own) or (settled.PARTLY_PAID if partly else ""), note=partly or _said(record))
 
 
 def _converge_following(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord | None:
@@ -58,7 +61,7 @@ def converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
         link = links.sending(tx, link, now=desk.now(), attempt=link.attempt + 1)
     own = tuple(link.detail.get("own", ()))
     state = PaidState(collected=_collected(desk, charge), dated=entry.on, own=own)
-    record = desk.psa.record_paid(charge.psa_invoice, state)
+    record = desk.psa.record_paid(charge.psa_invoice, settled.with_others(desk, charge, state))
     with desk.store.begin() as tx:
         detail = {"own": list(record.own), "recorded": record.recorded.minor}
         links.linked(tx, link, target=",".join(record.own) or "adopted", detail=detail, now=desk.now())

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from connector.flows import agreements, collect
+from connector.flows import agreements, collect, settled
 from connector.flows.bills import UnitBills, read_bills
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit
@@ -197,6 +197,8 @@ def _hand_over(desk: Desk, subjects: Sequence[_Subject], facts: _Facts) -> None:
             _deliver_again(desk, subject, "")
         elif _can_be_applied(subject, facts):
             _deliver_again(desk, subject, "books:")
+        elif _is_settled_by_others(desk, subject, facts):
+            _deliver_again(desk, subject, "psa:")
 
 
 def _at_gateway(subject: _Subject, facts: _Facts) -> Money:
@@ -209,6 +211,14 @@ def _can_be_applied(subject: _Subject, facts: _Facts) -> bool:
     """The invoice was deleted in the books and entered again, so that our payment on it became the customer's credit."""
     open_ = [invoice for invoice in facts.books.get(subject.number, ()) if invoice.balance.minor > 0]
     return bool(open_) and facts.unapplied(subject.entries, _currency(subject)).minor > 0
+
+
+def _is_settled_by_others(desk: Desk, subject: _Subject, facts: _Facts) -> bool:
+    """We collected a part, which this PSA cannot hold, and there or in the books the rest has arrived since."""
+    if subject.charge is None or subject.bill is None or subject.charge.id not in settled.partly_paid(desk):
+        return False
+    in_books = facts.books.get(subject.number, ())
+    return not subject.bill.balance or (len(in_books) == 1 and not in_books[0].balance)
 
 
 def _deliver_again(desk: Desk, subject: _Subject, target: str) -> None:
@@ -251,6 +261,7 @@ def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
         parked_books=_parked(to_books),
         writes_psa=desk.settings.psa_payments == "connector",
         writes_books=desk.books is not None and desk.settings.books_payments,
+        cannot_hold_parts="" if settled.holds_parts(desk) else desk.psa.name.capitalize(),
         further_numbers=", ".join(other.number for other in open_),
         further_open=total((other.balance for other in open_), currency) if open_ else None,
     )

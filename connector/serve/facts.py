@@ -78,6 +78,7 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
         stored = charges.every(tx, OPEN_STATES)
         attention = [*(settings.get(tx, "needs_attention") or []), *(settings.get(tx, "refused") or [])]
         without = settings.get(tx, "due_without_invoice") or {}
+        partly = settings.get(tx, "partly_paid") or {}
         return Facts(
             now=now,
             connections=tuple(freshness.every(tx)),
@@ -89,7 +90,7 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
             deliveries=outbox.counts(tx),
             oldest_undelivered=outbox.oldest_undelivered(tx),
             attention=len(attention),
-            notices=_notices(without),
+            notices=(*_notices(without), *_partly_paid(len(partly))),
             rounds=rounds,
             token_days=token_days,
         )
@@ -108,3 +109,7 @@ def _notices(without: dict[str, object]) -> tuple[str, ...]:
     if not without.get("units"):
         return ()
     return (f"{without['units']} billing units due {without['day']} have no invoice in the PSA yet.",)
+
+
+def _partly_paid(number: int) -> tuple[str, ...]:
+    return (f"{number} invoices are partly paid, which the PSA cannot hold: it shows them open.",) if number else ()
