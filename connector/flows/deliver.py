@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
+from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater, Unauthorized
 from connector.flows import collect, deliver_books, deliver_psa
 from connector.flows.desk import Desk
 from connector.flows.outcome import Done, Later, Outcome
@@ -20,6 +20,8 @@ LEASE_S = 300
 BATCH = 25
 MAX_ROUNDS = 400
 POISON_ATTEMPTS = 8  # an error that nobody foresaw is tried this often, then parked
+PATIENCE = 3  # a target that could not answer so often in a row is not asked for the rest of the round
+SOONEST = timedelta(seconds=5)  # a partner that says "at once" is not asked again in the same round
 log = structlog.get_logger(__name__)
 
 
@@ -32,9 +34,29 @@ class Delivered:
     parked: list[str] = field(default_factory=list)
 
 
+@dataclass(kw_only=True, slots=True)
+class _Patience:
+    """Which targets do not answer in this round: what is meant for them is put off without asking again."""
+
+    silent: dict[str, int] = field(default_factory=dict)
+    last: dict[str, ConnectorError] = field(default_factory=dict)
+
+    def lost(self, target: str) -> ConnectorError | None:
+        return self.last.get(target) if self.silent.get(target, 0) >= PATIENCE else None
+
+    def learn(self, target: str, outcome: Outcome | ConnectorError) -> None:
+        match outcome:
+            case Unauthorized():
+                self.silent[target], self.last[target] = PATIENCE, outcome
+            case RetryLater():
+                self.silent[target], self.last[target] = self.silent.get(target, 0) + 1, outcome
+            case _:
+                self.silent[target] = 0
+
+
 def deliver(desk: Desk) -> Delivered:
     """Work until nothing is due. Reversals and payments of one charge reach a target in their order."""
-    report = Delivered()
+    report, patience = Delivered(), _Patience()
     with desk.store.begin() as tx:
         outbox.reap(tx, now=desk.now())
     for _ in range(MAX_ROUNDS):
@@ -45,7 +67,9 @@ def deliver(desk: Desk) -> Delivered:
         for number, delivery in enumerate(batch, start=1):
             desk.settings.progress("deliveries", number, len(batch))
             try:
-                _note(desk, delivery, _attempt(desk, delivery), report)
+                outcome = patience.lost(delivery.target) or _attempt(desk, delivery)
+                patience.learn(delivery.target, outcome)
+                _note(desk, delivery, outcome, report)
             except StaleLease as error:
                 log.info("delivery was taken over", delivery=delivery.id, error=str(error))
     with desk.store.begin() as tx:
@@ -95,7 +119,7 @@ def _note(desk: Desk, delivery: Delivery, outcome: Outcome | ConnectorError, rep
                 report.parked.append(f"{delivery.entry} to {delivery.target}: {outcome}")
             case _:
                 later = _later(outcome)
-                outbox.later(tx, delivery, run_at=now + later.after, note=later.note, now=now)
+                outbox.later(tx, delivery, run_at=now + max(later.after, SOONEST), note=later.note, now=now)
                 report.later[later.note] = report.later.get(later.note, 0) + 1
 
 
