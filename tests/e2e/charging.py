@@ -81,3 +81,18 @@ def releases(m: Msp, day: str) -> list[str]:
     m.to(day)
     m.cycle(1)
     return [charge for charge in debits(m) if charge not in before]
+
+
+def agreement(m: Msp, id: int) -> dict[str, Any]:
+    """As it stands in ConnectWise."""
+    return only([row for row in m.world.partners["connectwise"].state()["agreements"] if row["id"] == id])
+
+
+def additions(m: Msp, id: int) -> list[dict[str, Any]]:
+    return [row for row in m.world.partners["connectwise"].state()["additions"] if row["agreementId"] == id]
+
+
+def autopay(m: Msp, id: int, word: str | None) -> None:
+    """The office opts the payer of this agreement in or out."""
+    payer = agreement(m, id)["billToCompany"]["id"]
+    m.act("office.set_custom_field", record="companies", id=payer, caption="Autopay", value=word)
