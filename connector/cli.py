@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from connector import __version__
+from connector import __version__, cli_charging
+from connector.cli_common import (
+    EXIT_CONFIG,
+    EXIT_DRIFT,
+    EXIT_PROBLEM,
+    ConfigOption,
+    JsonOption,
+    agent_of,
+    day,
+    path_of,
+    terminal,
+)
 from connector.errors import ConfigError, ConnectorError, Unauthorized
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from connector.agent import Agent
-    from connector.config.model import Config
 
 app = typer.Typer(
     name="connector",
@@ -28,14 +29,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-DEFAULTS = ("connector.yaml", "config/connector.yaml", "/etc/connector/connector.yaml")
-EXIT_DRIFT, EXIT_PROBLEM, EXIT_CONFIG, EXIT_BUSY = 1, 2, 3, 4
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Configuration file. Default: $CONNECTOR_CONFIG, else ./connector.yaml.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print data for a program instead of tables.")]
 
 
 def main() -> None:
@@ -59,7 +52,7 @@ def run(config: ConfigOption = None) -> None:
     """Run the agent until it is stopped: it polls, collects and writes back on its schedule, and serves its health."""
     from connector.daemon import run_forever
 
-    with _agent(config) as agent:
+    with agent_of(config) as agent:
         run_forever(agent)
 
 
@@ -77,13 +70,13 @@ def plan(
     from connector.flows import mirror
     from connector.model.plan import refusals
 
-    with _agent(config, progress=not json_) as agent:
+    with agent_of(config, progress=not json_) as agent:
         planned = mirror.plan(agent.desk, recreate=frozenset(recreate or ()))
         refused = refusals(planned.plan, agent.desk.settings.limits)
         if json_:
             show.print_json({"digest": planned.plan.digest, "plan": planned.plan, "refused": refused})
             return
-        console = _console()
+        console = terminal()
         show.show_plan(console, planned, refused)
         if planned.plan.changes:
             console.print(f"\nNothing was changed. To carry it out: connector apply --digest {planned.plan.digest}")
@@ -106,8 +99,8 @@ def apply(
     from connector.flows import mirror
     from connector.model.plan import refusals
 
-    console = _console()
-    with _agent(config, progress=True) as agent, writing(agent, who="apply"):
+    console = terminal()
+    with agent_of(config, progress=True) as agent, writing(agent, who="apply"):
         planned = mirror.plan(agent.desk, recreate=frozenset(recreate or ()))
         limits = agent.desk.settings.limits
         refused = refusals(planned.plan, limits, allow_cancels=allow_cancels, allow_changes=allow_changes)
@@ -136,14 +129,14 @@ def sync(
     from connector.overview import retry_all_parked
 
     del once
-    with _agent(config, progress=not json_) as agent, writing(agent, who="sync"):
+    with agent_of(config, progress=not json_) as agent, writing(agent, who="sync"):
         if retry_parked:
             retry_all_parked(agent.desk)
         report = sync_once(agent)
         if json_:
             show.print_json(report)
         else:
-            show.show_sync(_console(), report)
+            show.show_sync(terminal(), report)
         if any(isinstance(part, dict) and part.get("error") for part in report.values()):
             raise typer.Exit(EXIT_PROBLEM)
 
@@ -154,12 +147,12 @@ def status(config: ConfigOption = None, json_: JsonOption = False) -> None:
     from connector import show
     from connector.overview import overview
 
-    with _agent(config) as agent:
+    with agent_of(config) as agent:
         facts = overview(agent.desk)
         if json_:
             show.print_json(facts)
         else:
-            show.show_overview(_console(), facts)
+            show.show_overview(terminal(), facts)
 
 
 @app.command()
@@ -173,12 +166,12 @@ def reconcile(
     from connector import show
     from connector.flows.reconcile import reconcile as check
 
-    with _agent(config, progress=not json_) as agent:
-        result = check(agent.desk, since=_day(since))
+    with agent_of(config, progress=not json_) as agent:
+        result = check(agent.desk, since=day(since))
         if json_:
             show.print_json(result)
         else:
-            show.show_reconciliation(_console(), result, rows=all_rows)
+            show.show_reconciliation(terminal(), result, rows=all_rows)
         if not result.ties:
             raise typer.Exit(EXIT_DRIFT)
 
@@ -194,16 +187,20 @@ def enrol(
     from connector.flows import enrol as enrolment
     from connector.overview import find_payer, payer_list
 
-    with _agent(config) as agent:
+    with agent_of(config) as agent:
         if not payer:
             rows = payer_list(agent.desk)
-            show.print_json(rows) if json_ else show.show_payers(_console(), rows)
+            show.print_json(rows) if json_ else show.show_payers(terminal(), rows)
             return
         row, link = enrolment.link_for(agent.desk, find_payer(agent.desk, payer).key)
         if json_:
             show.print_json({"payer": row.key, "name": row.name, "state": row.state, "link": link, "expires": row.link_expires})
         else:
-            show.show_link(_console(), row, link)
+            show.show_link(terminal(), row, link)
+
+
+for command in cli_charging.COMMANDS:
+    app.command()(command)
 
 
 @app.command("check-config")
@@ -215,12 +212,12 @@ def check_config(
     from connector.config.check import check
     from connector.overview import ping_all
 
-    path = _path(config)
+    path = path_of(config)
     for finding in check(path):
         print(finding)
     if not connect:
         return
-    with _agent(path) as agent:
+    with agent_of(path) as agent:
         failures = 0
         for name, problem in ping_all(agent.desk):
             failures += bool(problem)
@@ -267,81 +264,6 @@ def demo(
 def version() -> None:
     """Print the version."""
     print(__version__)
-
-
-def _path(given: Path | None) -> Path:
-    if given is not None:
-        return given
-    if named := os.environ.get("CONNECTOR_CONFIG"):
-        return Path(named)
-    found = next((Path(name) for name in DEFAULTS if Path(name).exists()), None)
-    if found is None:
-        raise ConfigError(
-            f"no configuration found (looked for {', '.join(DEFAULTS)}); name it with --config, "
-            "or start from config/connector.example.yaml"
-        )
-    return found
-
-
-def _load(given: Path | None) -> Config:
-    from connector.config.load import load_config
-
-    return load_config(_path(given))
-
-
-@contextmanager
-def _agent(given: Path | None, *, progress: bool = False) -> Iterator[Agent]:
-    from connector.agent import Stopping, opened
-    from connector.config.check import secret_values
-    from connector.logs import setup
-
-    config = _load(given)
-    setup(lambda: secret_values(config))
-    with _bar(progress) as step, opened(config, progress=step) as agent:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: agent.stop.set())
-        try:
-            yield agent
-        except Stopping:
-            print("Stopped between two steps; what was begun is finished by the next run.", file=sys.stderr)
-            raise typer.Exit(130) from None
-
-
-@contextmanager
-def _bar(wanted: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if not wanted or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def step(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=of)
-            bar.update(tasks[what], completed=done, total=of)
-
-        yield step
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-
-
-def _day(text: str | None) -> Any:
-    from datetime import date
-
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a date like 2026-01-31") from None
 
 
 if __name__ == "__main__":

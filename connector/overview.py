@@ -14,7 +14,7 @@ from connector.flows.settled import PARTLY_PAID
 from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.ledger import EntryKind
 from connector.model.money import Money, total
-from connector.store import charges, freshness, holds, ledger, outbox, payers, settings, units
+from connector.store import charges, freshness, holds, ledger, outbox, payers, settings, switch, units
 from connector.store.freshness import Freshness
 from connector.store.outbox import Delivery
 from connector.store.payers import PayerRow
@@ -59,6 +59,7 @@ class Overview:
     on_their_way: tuple[OnItsWay, ...]
     needs_attention: tuple[str, ...]
     notices: tuple[str, ...]
+    paused: str = ""  # who paused charging, since when and why
 
 
 def overview(desk: Desk) -> Overview:
@@ -76,6 +77,7 @@ def overview(desk: Desk) -> Overview:
         refused = settings.get(tx, "refused") or []
         without = settings.get(tx, "due_without_invoice") or {}
         partly = settings.get(tx, PARTLY_PAID) or {}
+        stopped = switch.paused(tx)
         way = [_on_its_way(desk, delivery, names) for delivery in undelivered]
     return Overview(
         now=now,
@@ -95,6 +97,7 @@ def overview(desk: Desk) -> Overview:
         on_their_way=tuple(way),
         needs_attention=(*attention, *refused),
         notices=(*_notices(desk, without), *partly.values()),
+        paused=switch.sentence(stopped) if stopped else "",
     )
 
 

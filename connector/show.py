@@ -175,6 +175,8 @@ def _amount(money: Money | None) -> str:
 
 def show_overview(console: Console, facts: Overview) -> None:
     console.print(Text(f"As of {facts.now:%Y-%m-%d %H:%M} UTC", style="bold"))
+    if facts.paused:
+        console.print(Text(f"{facts.paused}. Nothing is released. To go on: connector resume", style="bold red"))
     for notice in (*facts.notices, *facts.needs_attention):
         console.print(Text(f"! {notice}", style="yellow"))
     _show_connections(console, facts)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from connector.model.charge import Charge, ChargeState
 from connector.model.money import Money, total
-from connector.store import Store, charges, freshness, holds, outbox, payers, settings, units
+from connector.store import Store, charges, freshness, holds, outbox, payers, settings, switch, units
 from connector.store.freshness import Freshness
 
 STALE_S = 3600.0  # a connection without success for this long makes health degraded
@@ -34,6 +34,7 @@ class Facts:
     notices: tuple[str, ...]
     rounds: int = 0
     token_days: dict[str, int] | None = None
+    paused: bool = False
 
     def lag_s(self, connection: Freshness) -> float | None:
         """Seconds since the last success; None when there was none."""
@@ -66,6 +67,7 @@ class Facts:
             or self.silent_s > STALE_S
             or self.deliveries.get("parked")
             or self.attention
+            or self.paused
             or any(days < 14 for days in tokens)
         ):
             return "degraded"
@@ -93,6 +95,7 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
             notices=(*_notices(without), *_partly_paid(len(partly))),
             rounds=rounds,
             token_days=token_days,
+            paused=bool(switch.paused(tx)),
         )
 
 

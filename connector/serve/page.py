@@ -63,7 +63,8 @@ def message_page(title: str, sentence: str) -> str:
 
 
 def _notices(facts: Facts) -> str:
-    said = [escape(notice) for notice in facts.notices]
+    stopped = ["<strong class=failing>Charging is paused: nothing is released until <code>connector resume</code>.</strong>"]
+    said = [*(stopped if facts.paused else []), *(escape(notice) for notice in facts.notices)]
     if facts.attention:
         said.append(f"{facts.attention} agreements or plans need attention: <code>connector status</code> names them.")
     return f'<section id="notices"><h2>To do</h2>{"".join(f"<p>{text}</p>" for text in said)}</section>' if said else ""

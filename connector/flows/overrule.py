@@ -1,0 +1,124 @@
+"""Overrule: a person says that a held charge goes out all the same. Kept in the store; the agent's next round acts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from connector.errors import Rejected
+from connector.flows.desk import Desk
+from connector.model.charge import Charge, ChargeState, Hold
+from connector.model.money import Money
+from connector.model.release import OVERRULABLE
+from connector.store import audit, charges, holds, overrules, units
+from connector.store.units import UnitRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldCharge:
+    """A charge with the holds that keep it back (or, once released, that tell why it is not paid)."""
+
+    charge: str
+    name: str
+    payer: str
+    period: str
+    state: str
+    on: date | None
+    amount: Money
+    holds: tuple[Hold, ...]
+
+    @property
+    def overrulable(self) -> tuple[Hold, ...]:
+        waits = self.state in (ChargeState.HELD, ChargeState.WAITING)
+        return tuple(hold for hold in self.holds if waits and hold.name in OVERRULABLE)
+
+    @property
+    def others(self) -> tuple[Hold, ...]:
+        return tuple(hold for hold in self.holds if hold not in self.overrulable)
+
+
+def held(desk: Desk, *, name: str = "", payer: str = "") -> list[HeldCharge]:
+    """Charges with holds, the longest held first. `payer`: key, id or the beginning of the name."""
+    with desk.store.read() as tx:
+        active = holds.active(tx)
+        rows = {row.key: row for row in units.every(tx)}
+        found = [charges.get(tx, id) for id in dict.fromkeys(hold.charge for hold in active)]
+    listed = [_held(charge, rows.get(charge.unit), active) for charge in found if charge is not None]
+    return [
+        one
+        for one in listed
+        if (not name or name in {hold.name for hold in one.holds}) and (not payer or _is_of(rows, one, payer))
+    ]
+
+
+def _held(charge: Charge, row: UnitRow | None, active: Sequence[Hold]) -> HeldCharge:
+    return HeldCharge(
+        charge=charge.id,
+        name=row.name if row else charge.unit,
+        payer=row.payer if row else "",
+        period=str(charge.period),
+        state=str(charge.state),
+        on=charge.charge_date,
+        amount=_amount(charge),
+        holds=tuple(hold for hold in active if hold.charge == charge.id),
+    )
+
+
+def _amount(charge: Charge) -> Money:
+    return charge.owed if charge.owed is not None else charge.computed
+
+
+def _is_of(rows: dict[str, UnitRow], one: HeldCharge, payer: str) -> bool:
+    names = [row.payer_name for row in rows.values() if row.payer == one.payer]
+    return payer in (one.payer, one.payer.partition(":")[2]) or any(n.casefold().startswith(payer.casefold()) for n in names)
+
+
+def overrule(desk: Desk, charge: str, *, name: str = "", amount: Money | None = None, who: str, why: str) -> HeldCharge:
+    """The named hold, or all that a person may overrule, keep the charge back no longer, at the amount it has now.
+
+    The charge as it was. `amount`: what the person was shown. Rejected when it changed since, or when a hold cannot be
+    overruled, which says what to do instead.
+    """
+    one = _one(desk, charge)
+    chosen = [hold for hold in one.holds if not name or hold.name == name]
+    _check(one, chosen, name)
+    names = [hold.name for hold in chosen if hold in one.overrulable]
+    if amount is not None and amount != one.amount:
+        raise Rejected(
+            f"{one.name}: the amount is {one.amount} now and no longer {amount}; look at it again", code="amount_changed"
+        )
+    with desk.store.begin() as tx:
+        overrules.add(tx, charge, names, one.amount, now=desk.now())
+        for hold in names:
+            holds.lift(tx, charge, hold, by=who, why=why, now=desk.now())
+            audit.write(
+                tx,
+                who=who,
+                what=f"overruled hold {hold} of charge {charge}",
+                why=why,
+                before={"hold": next(h.message for h in chosen if h.name == hold)},
+                after={"amount": str(one.amount)},
+                now=desk.now(),
+            )
+    return one
+
+
+def _one(desk: Desk, charge: str) -> HeldCharge:
+    found = next((one for one in held(desk) if one.charge == charge), None)
+    if found is not None:
+        return found
+    with desk.store.read() as tx:
+        stored = charges.get(tx, charge)
+    if stored is None:
+        raise Rejected(f"there is no charge {charge!r}; `connector holds` lists those that are held", code="unknown_charge")
+    raise Rejected(f"charge {charge} is {stored.state} and has no hold", code="not_held")
+
+
+def _check(one: HeldCharge, chosen: Sequence[Hold], name: str) -> None:
+    if not chosen:
+        there = ", ".join(hold.name for hold in one.holds)
+        raise Rejected(f"{one.name} has no hold {name!r}; it has: {there}", code="not_held")
+    if not any(hold in one.overrulable for hold in chosen):
+        said = "; ".join(f"{hold.name} ({hold.message}): {hold.way_on}" for hold in chosen)
+        raise Rejected(f"{one.name}: this hold is not a person's to overrule. What to do instead: {said}", code="not_overrulable")
