@@ -135,7 +135,7 @@ class Gateway(Adapter, Protocol):
         """A draft or open invoice that is not to be collected: never collected again. Already so: as it is."""
 
     def stop(self, invoice: GatewayInvoice) -> GatewayInvoice:
-        """An open invoice is no longer collected by itself, until `release` lets it go on. Already so: as it is."""
+        """A draft or open invoice no longer goes on by itself, until `release` lets it. Already so: as it is."""
 
     def reduce(self, invoice: GatewayInvoice, by: Money, *, reason: str, key: WriteKey) -> GatewayInvoice:
         """An open, unpaid invoice becomes smaller by a credit note. Safe to repeat with the same key."""

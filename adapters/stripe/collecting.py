@@ -112,7 +112,7 @@ class Collecting:
 
     def stop(self, invoice: GatewayInvoice) -> GatewayInvoice:
         found = self._invoices.ours(invoice.id)
-        if found.status == "open" and found.auto_advance:
+        if found.status in ("draft", "open") and found.auto_advance:
             self._update(found.id, {"auto_advance": False})
             found = self._invoices.ours(found.id)
         return self._invoices.translated(found)

@@ -8,9 +8,10 @@ from datetime import date, timedelta
 from connector.errors import Rejected
 from connector.flows.bills import UnitBills, open_periods
 from connector.flows.desk import Desk
+from connector.flows.elsewhere import ensure_charge, take_over
 from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
-from connector.model.charge import Charge, ChargeState, charge_id
+from connector.model.charge import Charge, charge_id
 from connector.model.invoice import Adjustment, GatewayInvoice
 from connector.model.period import Period, bill_date
 from connector.model.pricing import computed
@@ -24,7 +25,6 @@ from connector.store.write_once import write_once
 
 FIND_LAG = timedelta(seconds=30)
 DRAFT_GRACE = timedelta(days=1)  # the gateway makes its draft at midday UTC of the bill date; later we make it
-UNFINISHED = (ChargeState.WAITING, ChargeState.HELD)
 
 
 def missing_drafts(
@@ -34,6 +34,9 @@ def missing_drafts(
     wanted = _without_draft(desk, units, bills, drafts)
     if not wanted:
         return []
+    # Before a second invoice of a period is made: is there one that is no draft any more, and that we never saw as one?
+    take_over(desk, units, since=min(bill_date(period, unit.timing) for unit, period in wanted) - DRAFT_GRACE)
+    wanted = _without_draft(desk, units, bills, drafts)
     live = {s.subscription.unit: s for s in desk.gateway.subscriptions()}
     return [_draft_by_hand(desk, live[unit.key], unit, period) for unit, period in wanted if unit.key in live]
 
@@ -105,31 +108,12 @@ def charges_of(
         if unit is None or period is None:
             unknown.append(draft.id)
             continue
-        charge = _ensure(desk, unit, period, draft)
+        charge = ensure_charge(desk, unit, period, draft)
         if charge.gateway_invoice == draft.id:
             pairs.append((charge, draft))
         else:
             _write_off_second(desk, charge, draft)
     return pairs, unknown
-
-
-def _ensure(desk: Desk, unit: BillingUnit, period: Period, draft: GatewayInvoice) -> Charge:
-    amount = computed(unit, period)
-    new = Charge(
-        id=charge_id(unit.key, period),
-        unit=unit.key,
-        period=period,
-        number=0,
-        state=ChargeState.WAITING,
-        currency=unit.currency,
-        computed=amount,
-        gateway_invoice=draft.id,
-    )
-    with desk.store.begin() as tx:
-        charge, _ = charges.ensure(tx, new, now=desk.now())
-        if charge.state in UNFINISHED and charge.computed != amount:
-            charge = charges.update(tx, charge.id, computed=amount, now=desk.now())
-    return charge
 
 
 def _write_off_second(desk: Desk, charge: Charge, draft: GatewayInvoice) -> None:

@@ -8,16 +8,17 @@ from datetime import date, timedelta
 from functools import partial
 
 from connector.errors import Rejected
-from connector.flows import agreements, collect, holding
+from connector.flows import agreements, holding
 from connector.flows.bills import UnitBills, read_bills
 from connector.flows.desk import Desk
-from connector.flows.drafts import UNFINISHED, charges_of, missing_drafts
+from connector.flows.drafts import charges_of, missing_drafts
+from connector.flows.elsewhere import UNFINISHED, take_over_daily, tidy
 from connector.flows.round import Round, facts_of, gather
 from connector.flows.watch import watch_all
 from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
 from connector.model.charge import Charge, ChargeState
-from connector.model.invoice import GatewayInvoice, GatewayInvoiceState, PsaInvoice
+from connector.model.invoice import GatewayInvoice, PsaInvoice
 from connector.model.money import Money
 from connector.model.release import Decision, Held, NotYetDue, Release, WriteOff, adjustments, decide
 from connector.store import audit, charges, freshness, holds, overrules, settings
@@ -40,7 +41,7 @@ def release(desk: Desk, *, full: bool = True) -> Released:
     """One round over all drafts and released charges. `full` also looks for bills for which no draft was made."""
     alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
     units = {unit.key: unit for unit in alive}
-    drafts = list(desk.gateway.drafts())
+    drafts = [_standing(desk, draft) for draft in desk.gateway.drafts()]
     open_charges = _open_charges(desk)
     concerned = {d.unit for d in drafts} | {c.unit for c in open_charges}
     if full:
@@ -48,8 +49,9 @@ def release(desk: Desk, *, full: bool = True) -> Released:
     bills = read_bills(desk, [u for u in alive if u.key in concerned], since=_since(desk, drafts, open_charges))
     if full:
         _note_due_without_invoice(desk, bills)
+        take_over_daily(desk, units)
         drafts += missing_drafts(desk, units, bills, drafts)
-    _tidy(desk, drafts)
+    tidy(desk, drafts)
     pairs, unknown = charges_of(desk, units, drafts)
     report = Released(unknown=unknown)
     round_ = gather(desk, units, bills, pairs)
@@ -62,6 +64,11 @@ def release(desk: Desk, *, full: bool = True) -> Released:
     with desk.store.begin() as tx:
         freshness.succeeded(tx, "release", now=desk.now())
     return report
+
+
+def _standing(desk: Desk, draft: GatewayInvoice) -> GatewayInvoice:
+    """A draft that would go on by itself, because somebody un-paused its subscription, is stopped."""
+    return desk.gateway.stop(draft) if draft.auto_advance else draft
 
 
 def _note_due_without_invoice(desk: Desk, bills: Mapping[str, UnitBills]) -> None:
@@ -91,31 +98,6 @@ def _open_charges(desk: Desk) -> list[Charge]:
 def _since(desk: Desk, drafts: Sequence[GatewayInvoice], open_charges: Sequence[Charge]) -> date:
     days = [d.bills_on for d in drafts] + [c.period.start for c in open_charges]
     return min([*days, max(desk.settings.policy.collect_from, desk.today() - timedelta(days=62))])
-
-
-def _tidy(desk: Desk, drafts: Sequence[GatewayInvoice]) -> None:
-    """A charge whose draft is no draft any more: we released it and crashed, or somebody did it in the dashboard."""
-    there = {draft.id for draft in drafts}
-    with desk.store.read() as tx:
-        lost = [c for c in charges.every(tx, UNFINISHED) if c.gateway_invoice and c.gateway_invoice not in there]
-    for charge in lost:
-        invoice = desk.gateway.invoice(charge.gateway_invoice)
-        if invoice is not None and invoice.state is not GatewayInvoiceState.DRAFT:
-            _mark_released(desk, charge, invoice)
-            collect.settle(desk, charge)
-
-
-def _mark_released(desk: Desk, charge: Charge, invoice: GatewayInvoice) -> None:
-    with desk.store.begin() as tx:
-        charges.update(
-            tx,
-            charge.id,
-            state=ChargeState.RELEASED,
-            owed=invoice.total,
-            released_at=charge.released_at or desk.now(),
-            now=desk.now(),
-        )
-        holds.replace(tx, charge.id, [], now=desk.now())
 
 
 def _one_draft(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, report: Released) -> None:
