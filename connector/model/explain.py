@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from connector.model.agreement import AgreementLine, BillingUnit, LineBilling
@@ -75,7 +75,7 @@ def _of_lines(unit: BillingUnit, period: Period, *, began: int, ended: int) -> I
                 yield _proration(line, source, period, began * used, f"from {line.starts.isoformat()}")
             if line.ends is not None and period.start < line.ends < period.end:
                 left = (period.end - line.ends).days if ended < 0 else (line.ends - period.start).days
-                yield _proration(line, source, period, ended * left, f"until {line.ends.isoformat()}")
+                yield _proration(line, source, period, ended * left, f"until {last_day(line.ends)}")
 
 
 def _one_off(line: AgreementLine, period: Period) -> bool:
@@ -145,10 +145,10 @@ def _said(before: Sequence[BreakdownLine] | None, after: Sequence[BreakdownLine]
             return _came(line)
         case [line, *_], None:
             return _went(line)
-        case [old], [new] if new.kind in OF_AGREEMENT:
+        case [old], [new]:
             return _changed(old, new)
         case _, [line, *_]:
-            return f"{line.description if line.kind not in OF_AGREEMENT else title(line)}: another amount"
+            return f"{title(line)}: another amount"
     raise ValueError("a difference of nothing")
 
 
@@ -167,7 +167,7 @@ def _came(line: BreakdownLine) -> str:
 def _went(line: BreakdownLine) -> str:
     if line.kind not in OF_AGREEMENT:
         return f"{line.description}: only in the period before"
-    until = f" (ended {line.ends.isoformat()})" if line.ends else ""
+    until = f" (its last day was {last_day(line.ends)})" if line.ends else ""
     return f"no longer: {line.description}{until}"
 
 
@@ -196,11 +196,12 @@ def plain(number: Decimal) -> str:
 
 
 def in_force(line: BreakdownLine) -> str:
-    """Since when, and until when (its last day is the day before)."""
+    """From its first day to its last."""
     if line.starts is None and line.ends is None:
         return ""
-    return f"{_day(line.starts) or '...'} to {_day(line.ends) or '...'}"
+    return f"{line.starts.isoformat() if line.starts else '...'} to {last_day(line.ends) if line.ends else '...'}"
 
 
-def _day(day: date | None) -> str:
-    return day.isoformat() if day else ""
+def last_day(ends: date) -> str:
+    """Of a half-open interval, as a person counts."""
+    return (ends - timedelta(days=1)).isoformat()

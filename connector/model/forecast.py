@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from connector.model.agreement import BillingUnit
 from connector.model.bills import Bills, billed_by, following
 from connector.model.charge import Charge, ChargeState, Hold
+from connector.model.explain import last_day
 from connector.model.invoice import PsaInvoice
 from connector.model.money import Money, total
 from connector.model.period import Period, bill_date
@@ -169,7 +170,7 @@ def _reasons(outlook: Outlook, row: Coming, bill: PsaInvoice | None, previous: M
     if outlook.paused:
         yield Reason(name="paused", message="charging is paused for everybody", way_on="connector resume")
     if outlook.card_expires is not None and outlook.card_expires <= row.on:
-        last = (outlook.card_expires - timedelta(days=1)).isoformat()
+        last = last_day(outlook.card_expires)
         yield Reason(
             name="card_expires",
             message=f"the payer's card is good until {last} and the charge is due on {row.on.isoformat()}",
@@ -188,8 +189,8 @@ def _not_collected(outlook: Outlook, period: Period) -> Iterator[Reason]:
             name="not_opted_in", message="the payer is not opted in", way_on="opt the payer in as the field mapping says"
         )
     if _is_over(unit, period):
-        ended = unit.ends.isoformat() if unit.ends else ""
-        yield Reason(name="ended", message=f"the agreement ends before {ended}", way_on="nothing to do, or renew it in the PSA")
+        last = last_day(unit.ends) if unit.ends else ""
+        yield Reason(name="ended", message=f"the agreement's last day is {last}", way_on="nothing to do, or renew it in the PSA")
 
 
 def _of_the_bill(outlook: Outlook, row: Coming, bill: PsaInvoice | None) -> Iterator[Reason]:
