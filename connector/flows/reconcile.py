@@ -217,8 +217,11 @@ def _is_settled_by_others(desk: Desk, subject: _Subject, facts: _Facts) -> bool:
     """We collected a part, which this PSA cannot hold, and there or in the books the rest has arrived since."""
     if subject.charge is None or subject.bill is None or subject.charge.id not in settled.partly_paid(desk):
         return False
-    in_books = facts.books.get(subject.number, ())
-    return not subject.bill.balance or (len(in_books) == 1 and not in_books[0].balance)
+    currency, in_books = _currency(subject), facts.books.get(subject.number, ())
+    if not subject.bill.balance or len(in_books) != 1:
+        return not subject.bill.balance
+    ours = total((posted.amount - posted.unapplied for posted in facts.ours(subject.entries)), currency)
+    return net(subject.entries, currency) + settled.paid_by_others(in_books[0], ours) >= subject.bill.total
 
 
 def _deliver_again(desk: Desk, subject: _Subject, target: str) -> None:

@@ -53,6 +53,12 @@ def remember(desk: Desk, charge: Charge, record: PaidRecord, collected: Money) -
     return said if partly else ""
 
 
+def paid_by_others(invoice: BooksInvoice, ours: Money) -> Money:
+    """What the books show as paid on it, besides what we booked there."""
+    others = invoice.total - invoice.balance - ours
+    return others if others.minor > 0 else Money.zero(others.currency)
+
+
 def _entries(desk: Desk, charge: Charge) -> list[LedgerEntry]:
     with desk.store.read() as tx:
         together = charges.by_psa_invoice(tx, charge.psa_invoice)
@@ -63,12 +69,7 @@ def _elsewhere(desk: Desk, books: Books, invoice: PsaInvoice, entries: list[Ledg
     found = [other for other in books.invoices([invoice.number]).get(invoice.number, ()) if other.total == invoice.total]
     if len(found) != 1:
         return None
-    return _paid_by_others(found[0], _ours_in(desk, books, entries))
-
-
-def _paid_by_others(invoice: BooksInvoice, ours: Money) -> Money:
-    others = invoice.total - invoice.balance - ours
-    return others if others.minor > 0 else Money.zero(others.currency)
+    return paid_by_others(found[0], _ours_in(desk, books, entries))
 
 
 def _ours_in(desk: Desk, books: Books, entries: list[LedgerEntry]) -> Money:

@@ -29,6 +29,8 @@ from connector.store.outbox import Delivery
 from connector.testing.doubles import WorldClock
 
 SECRETS = {
+    "autotask": "sandbox-secret",
+    "autotask_code": "SANDBOXCODE",
     "connectwise_public": "sandbox-public",
     "connectwise_private": "sandbox-private",
     "stripe": "sk_test_sandbox",
@@ -37,8 +39,9 @@ SECRETS = {
 }
 
 
-def settings(folder: Path, sandbox: str, **changes: Any) -> dict[str, Any]:
-    """A configuration against the sandbox; `changes` replace top-level parts, dictionaries are merged one level deep."""
+def settings(folder: Path, sandbox: str, *, kind: str = "connectwise", **changes: Any) -> dict[str, Any]:
+    """A configuration against the sandbox, with the PSA of this kind; `changes` replace top-level parts, dictionaries are
+    merged one level deep."""
 
     def secret(name: str) -> dict[str, str]:
         return {"file": str(folder / "secrets" / name)}
@@ -79,12 +82,23 @@ def settings(folder: Path, sandbox: str, **changes: Any) -> dict[str, Any]:
         "write_back": {"psa_payments": "connector"},
         "sandbox": {"url": sandbox},
     }
+    if kind == "autotask":
+        content["psa"] = {
+            "adapter": "autotask",
+            "mapping": "shipped:autotask",
+            "settings": {
+                "base_url": f"{sandbox}/autotask",
+                "user_name": "api@sandbox.example",
+                "secret": secret("autotask"),
+                "integration_code": secret("autotask_code"),
+            },
+        }
     for name, value in changes.items():
         content[name] = {**content[name], **value} if isinstance(value, dict) and isinstance(content.get(name), dict) else value
     return content
 
 
-def write_config(folder: Path, sandbox: str, **changes: Any) -> Path:
+def write_config(folder: Path, sandbox: str, *, kind: str = "connectwise", **changes: Any) -> Path:
     (folder / "secrets").mkdir(exist_ok=True)
     for name, value in {**SECRETS, "key": Fernet.generate_key().decode()}.items():
         path = folder / "secrets" / name
@@ -92,7 +106,7 @@ def write_config(folder: Path, sandbox: str, **changes: Any) -> Path:
             path.write_text(value)
             path.chmod(0o600)
     path = folder / "connector.yaml"
-    path.write_text(yaml.safe_dump(settings(folder, sandbox, **changes)))
+    path.write_text(yaml.safe_dump(settings(folder, sandbox, kind=kind, **changes)))
     return path
 
 
@@ -103,6 +117,7 @@ class Msp:
     folder: Path
     url: str
     stack: ExitStack = field(default_factory=ExitStack)
+    kind: str = "connectwise"  # of the PSA
 
     # What people do
 
@@ -113,6 +128,20 @@ class Msp:
         email = f"ap@{''.join(filter(str.isalnum, name.lower()))}.example"
         company = self.act("office.add_company", name=name, email=email, Autopay="Yes")
         id = self.act("office.add_agreement", company=company, name="Managed Services", **{**plain, **agreement})
+        self.cycle()
+        self.enrol(only=name, method=method, behaviour=behaviour)
+        self.cycle()
+        return int(id)
+
+    def sign_up_in_autotask(
+        self, name: str = "Contoso Dental", *, price: str = "500.00", method: str = "card", behaviour: str = "ok", **contract: Any
+    ) -> int:
+        """The same in Autotask: one service of 500.00 a month on a contract of a year. The contract's id."""
+        email = f"ap@{''.join(filter(str.isalnum, name.lower()))}.example"
+        company = self.act("office.add_company", name=name, email=email, terms="Due on receipt", udfs={"Autopay": "Yes"})
+        id = self.act("office.add_contract", company=company, **{"name": "Managed Services", "starts": "2026-02-01", **contract})
+        service = self.act("office.add_service", name=f"Desk {id}", price=price, taxed=False)
+        self.act("office.sell", contract=id, product=service)
         self.cycle()
         self.enrol(only=name, method=method, behaviour=behaviour)
         self.cycle()
@@ -168,7 +197,7 @@ class Msp:
     def restart(self, **changes: Any) -> None:
         """The agent ends and starts again on the same store, perhaps with another configuration."""
         self.stack.close()
-        config = write_config(self.folder, self.url, **changes)
+        config = write_config(self.folder, self.url, kind=self.kind, **changes)
         self.agent = self.stack.enter_context(opened(load_config(config), clock=WorldClock(self.world)))
 
     def plan(self) -> mirror.Mirror:
@@ -211,6 +240,8 @@ class Msp:
     # The partners' own state
 
     def psa_invoices(self) -> list[dict[str, Any]]:
+        if self.kind == "autotask":
+            return _rows(self.world.partners["autotask"].state()["Invoices"])
         return _rows(self.world.partners["connectwise"].state()["invoices"])
 
     def psa_payments(self) -> list[dict[str, Any]]:
@@ -228,11 +259,22 @@ def _rows(table: Any) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def msp(folder: Path, *, agreements: int = 12, lines: int = 4, seed: int = 1, **changes: Any) -> Iterator[Msp]:
-    world = build_world(seed=seed, agreements=agreements, lines=lines)
+def msp(
+    folder: Path,
+    *,
+    agreements: int = 12,
+    lines: int = 4,
+    seed: int = 1,
+    psa: str | dict[str, Any] = "connectwise",
+    **changes: Any,
+) -> Iterator[Msp]:
+    """`psa`: which one, or changes to the configuration of ConnectWise."""
+    kind, given = (psa, {}) if isinstance(psa, str) else ("connectwise", {"psa": psa})
+    world = build_world(seed=seed, agreements=agreements, lines=lines, psa=kind)
     with Sandbox(world) as sandbox, ExitStack() as stack:
-        agent = stack.enter_context(opened(load_config(write_config(folder, sandbox.url, **changes)), clock=WorldClock(world)))
-        yield Msp(world=world, agent=agent, folder=folder, url=sandbox.url, stack=stack)
+        config = write_config(folder, sandbox.url, kind=kind, **given, **changes)
+        agent = stack.enter_context(opened(load_config(config), clock=WorldClock(world)))
+        yield Msp(world=world, agent=agent, folder=folder, url=sandbox.url, stack=stack, kind=kind)
 
 
 def cents(value: Any) -> int:
