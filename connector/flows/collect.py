@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection
 
-from connector.errors import Rejected
+from connector.errors import ConnectorError, Rejected
 from connector.flows import enrol
 from connector.flows.desk import Desk
 from connector.model.charge import Charge, ChargeState
@@ -29,6 +30,7 @@ from connector.store import charges, cursors, freshness, ledger, outbox, setting
 
 LOOK_BACK = timedelta(days=200)  # how old a charge is read again when the event cursor was lost: disputes come this late
 LOOK_AGAIN = "collect.look_again"  # ids of charges for which reconciliation found the ledger behind
+log = structlog.get_logger(__name__)
 _CUSTOMER_EVENTS = ("checkout.session.completed", "customer.updated", "payment_method.attached", "payment_method.detached")
 
 
@@ -78,6 +80,11 @@ def _settle_all(desk: Desk, touched: Iterable[Charge]) -> tuple[int, dict[str, s
             written += settle(desk, charge)
         except Rejected as error:
             refused[charge.id] = f"{charge.id}: {error}"
+        except ConnectorError:
+            raise
+        except Exception as error:  # a defect of ours in one charge must not keep back the others' money
+            log.exception("charge could not be collected", charge=charge.id)
+            refused[charge.id] = f"{charge.id}: unexpected {type(error).__name__}; the log has the details"
     return written, refused
 
 
