@@ -28,16 +28,7 @@ database: sqlite:///{folder}/connector.db
 secrets: {{key: {{file: {folder}/secrets/key}}}}
 collect_from: 2026-01-15
 
-psa:
-  adapter: connectwise
-  mapping: shipped:connectwise
-  settings:
-    base_url: {sandbox}/connectwise
-    company_id: sandbox
-    public_key: {{file: {folder}/secrets/connectwise_public}}
-    private_key: {{file: {folder}/secrets/connectwise_private}}
-    client_id: 11111111-2222-3333-4444-555555555555
-
+{psa}
 gateway:
   adapter: stripe
   settings:
@@ -61,7 +52,32 @@ schedule: {{mirror_s: 1, release_s: 1, collect_s: 1, deliver_s: 1, reconcile_s: 
 serve: {{host: 127.0.0.1, port: {port}}}
 sandbox: {{url: "{sandbox}"}}
 """
+PSAS = {
+    "connectwise": """\
+psa:
+  adapter: connectwise
+  mapping: shipped:connectwise
+  settings:
+    base_url: {sandbox}/connectwise
+    company_id: sandbox
+    public_key: {{file: {folder}/secrets/connectwise_public}}
+    private_key: {{file: {folder}/secrets/connectwise_private}}
+    client_id: 11111111-2222-3333-4444-555555555555
+""",
+    "autotask": """\
+psa:
+  adapter: autotask
+  mapping: shipped:autotask
+  settings:
+    base_url: {sandbox}/autotask
+    user_name: api@sandbox.example
+    secret: {{file: {folder}/secrets/autotask_secret}}
+    integration_code: {{file: {folder}/secrets/autotask_code}}
+""",
+}
 SECRETS = {
+    "autotask_code": "SANDBOXCODE",
+    "autotask_secret": "sandbox-secret",
     "connectwise_public": "sandbox-public",
     "connectwise_private": "sandbox-private",
     "stripe": "sk_test_sandbox",
@@ -81,6 +97,7 @@ class Demo:
     agent: str
     config: Path
     console: Console
+    psa: str = "connectwise"
 
     def act(self, action: str, **arguments: Any) -> Any:
         """What a person does in a partner's screens."""
@@ -110,11 +127,11 @@ class Demo:
         self.console.print(Text(f"{now:%d %b %Y}  ", style="cyan") + Text(text))
 
 
-def run_demo(folder: Path, *, seed: int, agreements: int, keep: bool) -> int:
+def run_demo(folder: Path, *, seed: int, agreements: int, keep: bool, psa: str = "connectwise") -> int:
     """Exit code 0 when PSA, gateway and books tie to the cent at the end."""
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     started = time.monotonic()
-    with _processes(folder, seed, agreements, console) as demo:
+    with _processes(folder, seed, agreements, console, psa) as demo:
         from connector.demo_story import summary, tell
 
         tell(demo)
@@ -148,7 +165,7 @@ def _until_interrupted() -> None:
 
 
 @contextmanager
-def _processes(folder: Path, seed: int, agreements: int, console: Console) -> Iterator[Demo]:
+def _processes(folder: Path, seed: int, agreements: int, console: Console, psa: str) -> Iterator[Demo]:
     folder = folder.resolve()
     sandbox, agent = _free_port(), _free_port()
     demo = Demo(
@@ -156,9 +173,11 @@ def _processes(folder: Path, seed: int, agreements: int, console: Console) -> It
         agent=f"http://127.0.0.1:{agent}",
         config=folder / "connector.yaml",
         console=console,
+        psa=psa,
     )
     _prepare(folder, demo, agent)
-    with _process(folder, "sandbox", "--port", str(sandbox), "--seed", str(seed), "--agreements", str(agreements)):
+    world = ("--seed", str(seed), "--agreements", str(agreements), "--psa", psa)
+    with _process(folder, "sandbox", "--port", str(sandbox), *world):
         _wait_for(lambda: _answers(f"{demo.sandbox}/_sandbox/clock"), START_TIMEOUT_S, "the sandbox to start")
         with _process(folder, "run", "--config", str(demo.config)):
             _wait_for(lambda: _answers(f"{demo.agent}/livez"), START_TIMEOUT_S, "the agent to start")
@@ -174,7 +193,8 @@ def _prepare(folder: Path, demo: Demo, port: int) -> None:
         path = folder / "secrets" / name
         path.touch(mode=0o600)
         path.write_text(value)
-    demo.config.write_text(CONFIG.format(folder=folder, sandbox=demo.sandbox, port=port))
+    psa = PSAS[demo.psa].format(folder=folder, sandbox=demo.sandbox)
+    demo.config.write_text(CONFIG.format(folder=folder, sandbox=demo.sandbox, port=port, psa=psa))
 
 
 @contextmanager

@@ -39,12 +39,12 @@ def summary(demo: Demo) -> bool:
 
 
 def _enrolment(demo: Demo) -> None:
-    state = demo.state()
-    agreements = len(state["connectwise"]["agreements"])
+    state = demo.state()[demo.psa]
+    agreements = len(state["agreements" if demo.psa == "connectwise" else "Contracts"])
     with _store(demo).read() as tx:
         waiting = [row for row in payers.every(tx) if row.link]
         mirrored = len(units.every(tx))
-    demo.say(f"ConnectWise holds {agreements} agreements; the field mapping takes {mirrored} billing units of opted-in payers.")
+    demo.say(f"{_psa(demo)} holds {agreements} agreements; the field mapping takes {mirrored} billing units of opted-in payers.")
     demo.say(f"{len(waiting)} payers got a link to authorise a payment method once. All but one open it:")
     for number, row in enumerate(sorted(waiting, key=lambda r: r.name)[:-1]):
         method = "us_bank_account" if number % 3 == 2 else "card"
@@ -59,18 +59,51 @@ def _first_period(demo: Demo) -> None:
     demo.to("2026-01-16")
     demo.to("2026-02-02")
     demo.say(
-        "The office created February's invoices in ConnectWise; each draft waits for its due date, then is trued up and released."
+        f"The office created February's invoices in {_psa(demo)}; each draft waits for its due date, then is trued up and"
+        " released."
     )
     _progress(demo)
     demo.to("2026-02-17")
-    demo.say("Net 15 invoices fell due. Cards are charged at once; bank debits take days and are not collected twice meanwhile.")
+    demo.say(
+        f"{'Net 15' if demo.psa == 'connectwise' else 'The first'} invoices fell due. Cards are charged at once; bank debits take days and are not collected twice meanwhile."
+    )
     _progress(demo)
     demo.to("2026-02-24")
     _progress(demo)
 
 
 def _changes(demo: Demo) -> None:
-    """In the middle of the contract, by what people do in ConnectWise: nobody touches Stripe."""
+    """In the middle of the contract, by what people do in the PSA: nobody touches Stripe."""
+    if demo.psa == "autotask":
+        _changes_in_autotask(demo)
+    else:
+        _changes_in_connectwise(demo)
+    demo.settle()
+    demo.say(f"The subscriptions in Stripe follow by themselves; the invoices stay {_psa(demo)}'s business.")
+
+
+def _changes_in_autotask(demo: Demo) -> None:
+    more, ended, home = _sold(demo)
+    demo.act("office.adjust", sold=more["id"], units=3, on="2026-03-01")
+    demo.say(f"Three more of '{more['invoiceDescription']}' on contract {more['contractID']} from 1 March on.")
+    demo.act("office.adjust", sold=ended["id"], units=-ended["units"], on="2026-03-01")
+    demo.say(f"'{ended['invoiceDescription']}' ends on contract {ended['contractID']}.")
+    demo.act("office.sell", contract=home["contractID"], product="Managed workstation", units=2, starts="2026-04-01")
+    demo.say(f"Two managed workstations are sold on contract {home['contractID']} from 1 April on.")
+
+
+def _sold(demo: Demo) -> list[dict[str, Any]]:
+    """Services on three different monthly contracts that are collected, with the units in force."""
+    mine, state = _monthly_members(demo), demo.state()["autotask"]
+    units = {row["contractServiceID"]: row["units"] for row in state["ContractServiceUnits"] if row["startDate"][:7] == "2026-03"}
+    found: dict[int, dict[str, Any]] = {}
+    for row in state["ContractServices"]:
+        if row["contractID"] in mine and units.get(row["id"], 0) >= 2 and row["unitPrice"] > 0:
+            found.setdefault(row["contractID"], {**row, "units": units[row["id"]]})
+    return list(found.values())[:3]
+
+
+def _changes_in_connectwise(demo: Demo) -> None:
     billable = _billable_additions(demo)
     more, cancelled, home = billable[0], billable[1], billable[2]["agreementId"]
     demo.act("office.change_quantity", addition=more["id"], quantity=float(more["quantity"]) + 3)
@@ -81,8 +114,6 @@ def _changes(demo: Demo) -> None:
         "office.add_addition", agreement=home, product="Managed workstation", quantity=2, unitPrice=45, effectiveDate="2026-04-01"
     )
     demo.say(f"Two managed workstations are added to agreement {home} from 1 April on.")
-    demo.settle()
-    demo.say("The subscriptions in Stripe follow by themselves; the invoices stay ConnectWise's business.")
 
 
 def _second_period(demo: Demo) -> None:
@@ -97,14 +128,22 @@ def _second_period(demo: Demo) -> None:
 
 def _billable_additions(demo: Demo) -> list[dict[str, Any]]:
     """Lines of three different monthly agreements that are collected, all in force."""
-    with _store(demo).read() as tx:
-        mine = {int(id) for unit in units.every(tx) if unit.state == "active" and unit.cycle == "monthly" for id in unit.members}
+    mine = _monthly_members(demo)
     found: dict[int, dict[str, Any]] = {}
     for row in _rows(demo.state()["connectwise"]["additions"]):
         plain = row.get("billCustomer") == "Billable" and not row.get("cancelledDate") and float(row["unitPrice"]) > 0
         if plain and row["agreementId"] in mine and float(row["quantity"]) >= 2 and row.get("effectiveDate", "") < "2026":
             found.setdefault(row["agreementId"], row)
     return list(found.values())[:3]
+
+
+def _monthly_members(demo: Demo) -> set[int]:
+    with _store(demo).read() as tx:
+        return {int(id) for unit in units.every(tx) if unit.state == "active" and unit.cycle == "monthly" for id in unit.members}
+
+
+def _psa(demo: Demo) -> str:
+    return {"connectwise": "ConnectWise", "autotask": "Autotask"}[demo.psa]
 
 
 def _rows(table_: Any) -> list[dict[str, Any]]:
@@ -143,7 +182,7 @@ def _owner_summary(demo: Demo) -> None:
         rows.add_row(f"collected by {method.replace('_', ' ')}", str(len(paid)), str(total((e.amount for e in paid), "USD")))
     fees = total((e.fee or Money.zero("USD") for e in entries), "USD")
     rows.add_row("gateway fees", "", str(fees))
-    rows.add_row("payments written to ConnectWise and QuickBooks", str(deliveries["done"]), "")
+    rows.add_row(f"payments written to {_psa(demo)} and QuickBooks", str(deliveries["done"]), "")
     rows.add_row("payments that wait or need attention", str(sum(deliveries.values()) - deliveries["done"]), "")
     demo.console.print(rows)
     if waiting:
