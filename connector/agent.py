@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +16,7 @@ from zoneinfo import ZoneInfo
 import schedule
 import structlog
 
-from connector import policies
+from connector import lease, policies
 from connector.clock import SystemClock
 from connector.config.adapters import find_adapter
 from connector.config.model import Config
@@ -29,14 +27,10 @@ from connector.mapping import load_mapping
 from connector.model.plan import Limits, refusals
 from connector.ports import AdapterSpec, Clock, Context
 from connector.pulse import Pulse, watched
-from connector.store import Store, freshness, leases, settings
+from connector.store import Store, freshness, settings
 from connector.store.budget import Rate, StoredBudget
 from connector.store.tokens import StoredTokens
 
-LEASE = "agent"
-_held: set[str] = set()  # holders in this process: a lease of our own process id that is not here is a dead namesake's
-LEASE_TTL_S = 45.0
-HEARTBEAT_S = 10.0
 # Below each partner's documented limit, with room for the customer's other tools (psa.md 2A.5, payments.md 1.7 and 2.4).
 RATES = {
     "connectwise": Rate(per_s=10, burst=100),
@@ -102,95 +96,11 @@ def opened(
         agent.close()
 
 
-def holder() -> str:
-    """This process among all that may share the store: host, process namespace (a container has its own), process id."""
-    return f"{_place()}:{os.getpid()}"
-
-
-def _place() -> str:
-    try:
-        namespace = f".{os.stat('/proc/self/ns/pid').st_ino}"
-    except OSError:
-        namespace = ""
-    return f"{socket.gethostname()}{namespace}"
-
-
-def _is_dead(other: str) -> bool:
-    """Whether a holder was a process beside us that is no more (killed); it cannot give its lease back."""
-    place, _, rest = other.rpartition(":")
-    pid = rest.split(" ")[0]
-    if place != _place() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return int(pid) == os.getpid() and other not in _held
-
-
 @contextmanager
 def writing(agent: Agent, *, who: str, wait_s: float = 0) -> Iterator[None]:
-    """Hold the one lease under which partners are written to. RetryLater when another process has it.
-
-    The lease runs on the machine's clock, renewed by a thread; when it is lost, the current flow stops at its next step.
-    """
-    clock, me = SystemClock(), f"{holder()} ({who})"
-    fence = _acquire(agent, clock, me, wait_s)
-    done = threading.Event()
-    thread = threading.Thread(target=_keep, args=(agent, clock, me, fence, done), daemon=True)
-    thread.start()
-    try:
+    """Hold the one lease under which partners are written to. Busy when another process has it."""
+    with lease.held(agent.store, agent.stop, who=who, wait_s=wait_s):
         yield
-    finally:
-        done.set()
-        thread.join()
-        _held.discard(me)
-        with agent.store.begin() as tx:
-            leases.release(tx, LEASE, me, fence, now=clock.now())
-
-
-def _acquire(agent: Agent, clock: Clock, me: str, wait_s: float) -> int:
-    deadline = time.monotonic() + wait_s
-    said = False
-    while True:
-        with agent.store.begin() as tx:
-            fence = leases.acquire(tx, LEASE, me, now=clock.now(), ttl_s=LEASE_TTL_S)
-            other = leases.holder(tx, LEASE)
-            if fence is None and other is not None and _is_dead(other.holder):
-                leases.release(tx, LEASE, other.holder, other.fence, now=clock.now())
-                fence = leases.acquire(tx, LEASE, me, now=clock.now(), ttl_s=LEASE_TTL_S)
-        if fence is not None:
-            _held.add(me)
-            return fence
-        if not said and wait_s:
-            said = True
-            log.warning("waiting: another process works on this store", holder=other.holder if other else "unknown")
-        if time.monotonic() >= deadline or agent.stop.wait(1.0):
-            who = other.holder if other else "another process"
-            raise RetryLater(
-                f"{who} is working on this store and writes to the partners; it will do this in its next cycle. "
-                "Stop it first if you want to do it here.",
-                after_s=LEASE_TTL_S,
-            )
-
-
-def _keep(agent: Agent, clock: Clock, me: str, fence: int, done: threading.Event) -> None:
-    renewed = time.monotonic()
-    while not done.wait(HEARTBEAT_S):
-        try:
-            with agent.store.begin() as tx:
-                kept = leases.renew(tx, LEASE, me, fence, now=clock.now(), ttl_s=LEASE_TTL_S)
-        except ConnectorError as error:
-            log.warning("the lease could not be renewed", error=str(error))
-            kept = time.monotonic() - renewed < LEASE_TTL_S - HEARTBEAT_S
-        else:
-            renewed = time.monotonic()
-        if not kept:
-            log.error("the lease is lost: another process may work on this store, so this one stops")
-            agent.stop.set()
-            return
 
 
 # One flow, and all of them
@@ -388,7 +298,7 @@ def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings
         wait_days=config.write_back.wait_days,
         return_url=str(config.serve.public_url or ""),
         durable_link=_durable_link(config),
-        worker=holder(),
+        worker=lease.holder(),
         progress=step,
     )
 

@@ -12,6 +12,7 @@ from connector import __version__, cli_charging
 from connector.cli_common import (
     EXIT_CONFIG,
     EXIT_DRIFT,
+    EXIT_BUSY,
     EXIT_PROBLEM,
     ConfigOption,
     JsonOption,
@@ -20,7 +21,7 @@ from connector.cli_common import (
     path_of,
     terminal,
 )
-from connector.errors import ConfigError, ConnectorError, Unauthorized
+from connector.errors import Busy, ConfigError, ConnectorError, Unauthorized
 
 app = typer.Typer(
     name="connector",
@@ -37,6 +38,8 @@ def main() -> None:
         app(standalone_mode=True)
     except ConfigError as error:
         _fail(str(error), EXIT_CONFIG)
+    except Busy as error:
+        _fail(str(error), EXIT_BUSY)
     except ConnectorError as error:
         hint = " Check it with: connector check-config" if isinstance(error, Unauthorized) else ""
         _fail(f"{error}{hint}", EXIT_PROBLEM)
@@ -253,11 +256,15 @@ def demo(
     keep: Annotated[
         bool | None, typer.Option("--keep/--exit", help="Keep sandbox and agent running afterwards. Default: when on a terminal.")
     ] = None,
+    psa: Annotated[str, typer.Option(help="The simulated PSA: connectwise or autotask.")] = "connectwise",
 ) -> None:
     """Run the real agent against the sandbox through two billing periods, and show that everything ties."""
-    from connector.demo import run_demo
+    from connector.demo import PSAS, run_demo
 
-    raise typer.Exit(run_demo(folder, seed=seed, agreements=agreements, keep=sys.stdin.isatty() if keep is None else keep))
+    if psa not in PSAS:
+        raise ConfigError(f"--psa {psa!r} is not one of: {', '.join(PSAS)}")
+    stays = sys.stdin.isatty() if keep is None else keep
+    raise typer.Exit(run_demo(folder, seed=seed, agreements=agreements, keep=stays, psa=psa))
 
 
 @app.command()

@@ -17,6 +17,10 @@ class RetryLater(ConnectorError):
         self.after_s = after_s
 
 
+class Busy(RetryLater):
+    """Not a partner, but another process of ours works on this store just now."""
+
+
 class OutcomeUnknown(ConnectorError):
     """A write met silence or a 5xx: it may have happened. Look the record up before sending again."""
 

@@ -155,7 +155,7 @@ def test_a_command_that_writes_gives_way_to_the_running_agent(config: Path, tmp_
         refused = connector("apply", config=config)
         shown = connector("status", config=config)
 
-    assert refused.returncode != 0
+    assert refused.returncode == 4
     assert "works on this store" in refused.stderr or "is working on this store" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert shown.returncode == 0
