@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -14,7 +14,8 @@ from connector.model.invoice import PsaInvoice
 from connector.model.period import Period, bill_date
 from connector.store import charges
 
-LOOK_BACK = timedelta(days=62)  # far enough that the period before has its bill, so that an early one is told apart
+LOOK_BACK = timedelta(days=31)  # and a cycle: the period before has its bill, so that an early one is told apart
+MONTH = timedelta(days=31)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,12 +30,9 @@ class UnitBills:
 def read_bills(desk: Desk, units: Iterable[BillingUnit], *, since: date) -> dict[str, UnitBills]:
     """Read once for all units; an invoice that a charge is bound to keeps its period."""
     wanted = list(units)
-    refs = [ref for unit in wanted for ref in agreements.refs(unit)]
-    if not refs:
-        return {}
     found: dict[str, list[PsaInvoice]] = {}
     owner = {ref: unit.key for unit in wanted for ref in agreements.refs(unit)}
-    for invoice in desk.psa.invoices(refs, since=since - LOOK_BACK):
+    for invoice in _invoices(desk, wanted, since):
         for key in {owner[ref] for ref in invoice.agreements if ref in owner}:
             found.setdefault(key, []).append(invoice)
     bound = _bound(desk)
@@ -47,6 +45,18 @@ def read_bills(desk: Desk, units: Iterable[BillingUnit], *, since: date) -> dict
         )
         for unit in wanted
     }
+
+
+def _invoices(desk: Desk, units: Iterable[BillingUnit], since: date) -> Iterator[PsaInvoice]:
+    """The few with a long cycle are read apart, further back: for the others that would be a year's invoices each time."""
+    long: list[BillingUnit] = []
+    usual: list[BillingUnit] = []
+    for unit in units:
+        (long if unit.cycle.months > 1 else usual).append(unit)
+    for group in (usual, long):
+        if group:
+            back = LOOK_BACK + MONTH * max(unit.cycle.months for unit in group)
+            yield from desk.psa.invoices([ref for unit in group for ref in agreements.refs(unit)], since=since - back)
 
 
 def open_periods(unit_bills: UnitBills, *, from_: date, today: date) -> list[tuple[Period, PsaInvoice]]:

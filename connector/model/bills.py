@@ -6,7 +6,7 @@ Bills come in the order of their periods, may be dated some days ahead of the bi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -33,14 +33,15 @@ def match_bills(
 
     `bound`: invoice id -> period, as decided before; an earlier decision is kept.
     An invoice dated in the days before a bill date belongs to the coming period only if the period that covers its
-    date has a bill already, or is before the unit began; if that period has none, either could be meant: `unsure`.
+    date has a bill already, or is before the unit began. If that period has none, it is the late bill of it when it is
+    the next to be billed; else, or when it had a bill that is gone, either could be meant: `unsure`.
     """
     found: dict[Period, list[PsaInvoice]] = {}
     unsure: list[PsaInvoice] = []
     bound = bound or {}
     candidates = [i for i in invoices if i.kind is PsaInvoiceKind.AGREEMENT and not i.voided]
     for invoice in sorted(candidates, key=lambda i: (i.id not in bound, i.dated, i.id)):
-        period = bound.get(invoice.id) or _period_for(unit, invoice.dated, early_days, found)
+        period = bound.get(invoice.id) or _period_for(unit, invoice.dated, early_days, found, bound.values())
         if period is None:
             unsure.append(invoice)
         else:
@@ -60,6 +61,10 @@ def following(unit: BillingUnit, period: Period) -> Period:
     return nth_period(unit.anchor, unit.cycle, period_number(unit.anchor, unit.cycle, period.start) + 1)
 
 
+def preceding(unit: BillingUnit, period: Period) -> Period:
+    return nth_period(unit.anchor, unit.cycle, period_number(unit.anchor, unit.cycle, period.start) - 1)
+
+
 def period_of_draft(unit: BillingUnit, bills_on: date, *, tolerance_days: int = 3) -> Period | None:
     """The period that the gateway's draft of this day stands for; None when it is off the unit's bill dates.
 
@@ -72,7 +77,9 @@ def period_of_draft(unit: BillingUnit, bills_on: date, *, tolerance_days: int = 
     return None
 
 
-def _period_for(unit: BillingUnit, dated: date, early_days: int, found: Mapping[Period, object]) -> Period | None:
+def _period_for(
+    unit: BillingUnit, dated: date, early_days: int, found: Mapping[Period, object], decided: Collection[Period]
+) -> Period | None:
     covering = billed_by(unit, dated)
     coming = following(unit, covering)
     is_early = (bill_date(coming, unit.timing) - dated).days <= early_days
@@ -82,4 +89,11 @@ def _period_for(unit: BillingUnit, dated: date, early_days: int, found: Mapping[
         return covering
     if covering in found:
         return coming
-    return covering if bill_date(covering, unit.timing) == dated else None
+    if bill_date(covering, unit.timing) == dated:
+        return covering
+    return covering if covering not in decided and _is_next(unit, covering, found) else None
+
+
+def _is_next(unit: BillingUnit, period: Period, found: Mapping[Period, object]) -> bool:
+    """Whether this period is the next to be billed: the one before has its bill, or there is none before."""
+    return preceding(unit, period) in found or period.start <= unit.starts

@@ -36,6 +36,27 @@ def test_an_invoice_raised_late_belongs_to_the_period_that_has_none() -> None:
     assert periods(*invoices) == {"1": DECEMBER, "2": JANUARY}
 
 
+def test_an_invoice_raised_very_late_is_the_next_in_the_order_of_the_periods() -> None:
+    """It is dated so that it could be the coming period's early one; but periods are billed one after the other."""
+    invoices = bill("1", dated=date(2025, 12, 1)), bill("2", dated=date(2026, 1, 20)), bill("3", dated=date(2026, 1, 20))
+
+    assert periods(*invoices) == {"1": DECEMBER, "2": JANUARY, "3": FEBRUARY}
+
+
+def test_a_late_first_invoice_is_the_first_periods() -> None:
+    new = {"starts": date(2026, 1, 1), "anchor": date(2026, 1, 1)}
+
+    assert periods(bill("1", dated=date(2026, 1, 20)), **new) == {"1": JANUARY}
+
+
+def test_an_invoice_dated_after_the_deleted_bill_of_its_period_is_left_to_a_person() -> None:
+    """January was charged on a bill that is gone: this may be its replacement, or February's early one."""
+    invoices = bill("1", dated=date(2025, 12, 1)), bill("2", dated=date(2026, 1, 20))
+    matched = match_bills(unit(), invoices, early_days=25, bound={"gone": JANUARY})
+
+    assert [invoice.id for invoice in matched.unsure] == ["2"]
+
+
 def test_an_invoice_that_could_be_two_periods_bill_is_left_to_a_person() -> None:
     matched = match_bills(unit(), [bill("1", dated=date(2025, 12, 20))], early_days=25)
 
