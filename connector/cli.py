@@ -10,9 +10,9 @@ import typer
 
 from connector import __version__, cli_charging
 from connector.cli_common import (
+    EXIT_BUSY,
     EXIT_CONFIG,
     EXIT_DRIFT,
-    EXIT_BUSY,
     EXIT_PROBLEM,
     ConfigOption,
     JsonOption,
