@@ -65,7 +65,8 @@ def _first_period(demo: Demo) -> None:
     _progress(demo)
     demo.to("2026-02-17")
     demo.say(
-        f"{'Net 15' if demo.psa == 'connectwise' else 'The first'} invoices fell due. Cards are charged at once; bank debits take days and are not collected twice meanwhile."
+        f"{'Net 15' if demo.psa == 'connectwise' else 'The first'} invoices fell due. Cards are charged at once; bank debits take"
+        " days and are not collected twice meanwhile."
     )
     _progress(demo)
     demo.to("2026-02-24")
