@@ -161,7 +161,7 @@ def _reasons(outlook: Outlook, row: Coming, bill: PsaInvoice | None, previous: M
     for hold in outlook.holds.get(row.charge, ()):
         yield Reason(name=hold.name, message=hold.message, way_on=hold.way_on)
     yield from _of_the_bill(outlook, row, bill)
-    if not outlook.enrolled:
+    if outlook.unit.collect and not outlook.enrolled:
         yield Reason(
             name="awaiting_enrolment",
             message="the payer has not authorised a payment method yet",
