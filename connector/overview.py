@@ -11,6 +11,7 @@ from connector.clock import SystemClock
 from connector.errors import ConnectorError, Rejected, RetryLater
 from connector.flows.desk import Desk
 from connector.flows.settled import PARTLY_PAID
+from connector.flows.warnings import warnings
 from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.ledger import EntryKind
 from connector.model.money import Money, total
@@ -96,7 +97,7 @@ def overview(desk: Desk) -> Overview:
         ),
         on_their_way=tuple(way),
         needs_attention=(*attention, *refused),
-        notices=(*_notices(desk, without), *partly.values()),
+        notices=(*_notices(desk, without), *partly.values(), *warnings(desk)),
         paused=switch.sentence(stopped) if stopped else "",
     )
 

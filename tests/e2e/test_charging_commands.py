@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +304,24 @@ def test_paused_twice_and_resumed_twice_say_so(tmp_path: Path) -> None:
         assert "paused already" in again
         assert "by Dana" in again
         assert "not paused" in refused(m, "resume", *ME)
+
+
+def test_status_tells_of_a_limit_that_holds_for_nobody(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, charging={"payers": {"99999": {"cap_per_charge": 1}}}) as m:
+        m.sign_up()
+
+        assert "charging.payers.99999: no agreement" in said(m, "status")
+
+
+def test_status_tells_of_a_card_that_expires_before_its_charge(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        id = m.sign_up(terms="Net 30")
+        m.through("2026-02-03")
+        with m.agent.store.begin() as tx:
+            (row,) = payers.every(tx)
+            payers.save(tx, replace(row, method_expires=date(2026, 3, 1)), now=m.world.now)
+        text = said(m, "forecast", "--days", "30")
+
+        assert "the card is good until 2026-02-28, the charge is due on 2026-03-03" in said(m, "status")
+        assert "card_expires: the payer's card is good until 2026-02-28" in text
+        assert id
