@@ -33,6 +33,7 @@ from connector.store.tokens import StoredTokens
 
 # Below each partner's documented limit, with room for the customer's other tools (psa.md 2A.5, payments.md 1.7 and 2.4).
 RATES = {
+    "autotask": Rate(per_s=2, burst=100),
     "connectwise": Rate(per_s=10, burst=100),
     "stripe": Rate(per_s=20, burst=20),
     "quickbooks": Rate(per_s=6, burst=8),
