@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from rich.console import Console
 from rich.text import Text
@@ -75,11 +76,17 @@ def _show_lines(console: Console, said: Explanation) -> None:
 
 
 def _line(line: BreakdownLine) -> tuple[str, Text, str, str, str, str, str]:
-    price = plain(line.unit_price) if line.unit_price is not None else ""
+    price = _price(line.unit_price) if line.unit_price is not None else ""
     kind = KINDS.get(line.kind, line.kind)
     no_charge = " (no charge)" if line.kind == "line" and not line.amount else ""
     what = (title(line) if line.kind == "line" else line.description) + no_charge
     return kind, Text(what), _quantity(line), price, in_force(line), line.source, str(line.amount)
+
+
+def _price(price: Decimal) -> str:
+    """As long as it is, and two places at least."""
+    whole, _, places = plain(price).partition(".")
+    return f"{whole}.{places:0<2}"
 
 
 def _quantity(line: BreakdownLine) -> str:

@@ -139,6 +139,8 @@ def _one(outlook: Outlook, period: Period, bill: PsaInvoice | None, last: tuple[
         invoice=bill.number if bill else "",
     )
     reasons = {reason.name: reason for reason in _reasons(outlook, row, bill, previous)}
+    if "no_method" in reasons:
+        reasons.pop("awaiting_enrolment", None)  # said already, by the hold
     return replace(row, reasons=tuple(reasons.values()), on=on if reasons else max(on, outlook.today))
 
 

@@ -318,7 +318,7 @@ def amount_guards(policy: Policy, owed: Money, previous: Money | None) -> Iterat
         yield Reason(
             name="cap",
             message=f"{owed} is above the cap of {policy.cap} per charge",
-            way_on="raise charging.cap_per_charge, or collect this one outside autopay",
+            way_on="overrule it (connector release), raise charging.cap_per_charge, or collect this one outside autopay",
         )
     if previous is None or previous.minor <= 0 or policy.max_change_percent is None or policy.max_change is None:
         return
@@ -328,7 +328,7 @@ def amount_guards(policy: Policy, owed: Money, previous: Money | None) -> Iterat
         yield Reason(
             name="change",
             message=f"{owed} is {percent:.0f} % away from the last period's {previous}",
-            way_on="raise charging.max_change_percent or charging.max_change_amount, or correct the agreement",
+            way_on="see connector explain; overrule it (connector release), or correct the agreement",
         )
 
 

@@ -48,9 +48,9 @@ def trail(m: Msp) -> list[Any]:
         return [row for row in audit.every(tx) if row.who == "Dana"]
 
 
-def workstations(m: Msp, quantity: int = 10, **fields: Any) -> tuple[int, int]:
+def workstations(m: Msp, quantity: int = 10, *, prorate: bool = False, **fields: Any) -> tuple[int, int]:
     """An agreement with workstations at 45.00 each, collected since February."""
-    id = m.sign_up(amount="100.00")
+    id = m.sign_up(amount="100.00", prorateFlag=prorate)
     line = m.act("office.add_addition", agreement=id, product="Workstation", quantity=quantity, unitPrice="45.00",
                  starts="2026-02-01", **fields)  # fmt: skip
     m.cycle()
@@ -104,6 +104,21 @@ def test_every_breakdown_that_was_kept_sums_to_what_stripe_was_told_to_take(tmp_
         sums = {c.gateway_invoice: total((line.amount for line in c.breakdown), c.currency).minor for c in done}
         assert len(done) >= 5
         assert sums == {id: at_gateway[id] for id in sums}
+
+
+def test_a_line_that_began_in_the_middle_of_the_month_is_explained_by_its_days(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        id, _ = workstations(m, prorate=True)
+        m.through("2026-02-15")
+        m.act("office.add_addition", agreement=id, product="Server", quantity=1, unitPrice="280.00", starts="2026-02-15")
+        m.through("2026-03-03")
+        text = said(m, "explain", str(id), "--period", "2026-03-01")
+
+        # 550.00 as before, the server's 280.00, and 14 of 28 days of it.
+        assert [i["total"] for i in at_stripe(m, "paid")][-1] == 55000 + 28000 + 14000
+        assert "Server, from 2026-02-15: 14 of 28 days" in text
+        assert "new: Server: 1 x 280 (since 2026-02-15) +280.00 USD" in text
+        assert "true-up" not in text
 
 
 def test_an_agreement_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path) -> None:
