@@ -14,6 +14,8 @@ from typing import Any
 from typer.testing import CliRunner
 
 from connector.cli import app
+from connector.flows import release
+from connector.flows.switch import pause
 from connector.model.charge import ChargeState
 from connector.model.money import total
 from connector.store import audit, payers
@@ -340,3 +342,24 @@ def test_status_tells_of_a_card_that_expires_before_its_charge(tmp_path: Path) -
         assert "the card is good until 2026-02-28, the charge is due on 2026-03-03" in said(m, "status")
         assert "card_expires: the payer's card is good until 2026-02-28" in text
         assert id
+
+
+def test_a_pause_in_the_middle_of_a_round_stops_the_rest_of_it(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        for name in ("Contoso Dental", "Fabrikam", "Tailspin"):
+            m.sign_up(name)
+        m.to("2026-02-02")
+        m.run("mirror")
+        seen: list[int] = []
+
+        def second_draft(what: str, done: int, of: int) -> None:
+            if what == "drafts" and done == 2:
+                seen.append(of)
+                pause(m.agent.desk, who="Dana", why="wrong price list")
+
+        desk = replace(m.agent.desk, settings=replace(m.agent.desk.settings, progress=second_draft))
+        release.release(desk)
+
+        assert seen == [3]
+        assert len(at_stripe(m, "open")) == 1
+        assert {hold.name for hold in m.holds()} == {"paused"}
