@@ -16,6 +16,7 @@ ASKED_EVERY_REQUESTS = 200  # at least; a long read must not trust an old answer
 SLOW_FROM_PERCENT = 50  # where Autotask begins to make everybody wait
 STOP_AT_PERCENT = 75
 SLOWEST_S = 2.0
+KEPT_FREE = 5  # a long read leaves one part in so many of our share to the short ones: bills and payments
 AGAIN_S = 600.0
 
 
@@ -49,6 +50,7 @@ class Allowance:
     _usage: Usage | None = None
     _asked_at: datetime | None = None
     _since: int = 0  # requests of ours since it was asked
+    _taken: int = 0
 
     def take(self) -> None:
         """Waits a little when the tenant's budget runs low. RetryLater when our share, or most of the tenant's, is used up."""
@@ -58,6 +60,20 @@ class Allowance:
         self._within_tenant(usage)
         self._ours.append(now)
         self._since += 1
+        self._taken += 1
+
+    def reserve(self, count: int) -> None:
+        """Before a long read: RetryLater when it would break off in the middle, and then begin again from the start."""
+        now = self.clock.now()
+        usage = self._current(now)
+        share = self._share(usage, now)
+        if len(self._ours) + min(count + share // KEPT_FREE, share) > share:
+            raise self._used_up(usage, share, now)
+
+    @property
+    def taken(self) -> int:
+        """Requests of ours so far, ever."""
+        return self._taken
 
     def _current(self, now: datetime) -> Usage:
         known, at = self._usage, self._asked_at
@@ -69,17 +85,24 @@ class Allowance:
         return known
 
     def _within_share(self, usage: Usage, now: datetime) -> None:
+        share = self._share(usage, now)
+        if len(self._ours) >= share:
+            raise self._used_up(usage, share, now)
+
+    def _share(self, usage: Usage, now: datetime) -> int:
         window = timedelta(minutes=usage.minutes)
         while self._ours and now - self._ours[0] >= window:
             self._ours.popleft()
-        share = max(1, usage.limit * self.share_percent // 100)
-        if len(self._ours) >= share:
-            after = (self._ours[0] + window - now).total_seconds()
-            raise RetryLater(
-                f"Autotask: our share of its requests is used up ({share} of {usage.limit} in {usage.minutes} minutes,"
-                " settings.budget_share_percent of the PSA). It goes on when the hour has moved on.",
-                after_s=max(after, 1.0),
-            )
+        return max(1, usage.limit * self.share_percent // 100)
+
+    def _used_up(self, usage: Usage, share: int, now: datetime) -> RetryLater:
+        oldest = self._ours[0] if self._ours else now
+        after = (oldest + timedelta(minutes=usage.minutes) - now).total_seconds()
+        return RetryLater(
+            f"Autotask: our share of its requests is used up ({len(self._ours)} of {share}; the tenant has {usage.limit} in"
+            f" {usage.minutes} minutes, settings.budget_share_percent of the PSA). It goes on when the hour has moved on.",
+            after_s=max(after, 1.0),
+        )
 
     def _within_tenant(self, usage: Usage) -> None:
         used = usage.used + self._since

@@ -38,6 +38,15 @@ class Client:
         if self._zone is not None:
             self._zone.close()
 
+    def reserve(self, count: int) -> None:
+        """Before a long read: RetryLater when our share of the tenant's requests is too small for it just now."""
+        self._allowance.reserve(count)
+
+    @property
+    def taken(self) -> int:
+        """Requests so far."""
+        return self._allowance.taken
+
     def fields(self, entity: str) -> dict[str, Record]:
         """What Autotask tells of an entity's fields, by name."""
         found = _object(self._send("GET", f"/{entity}/entityInformation/fields"))

@@ -173,9 +173,9 @@ def _check_amount(sold: Sold, row: Units, span: Span, prices: tuple[Decimal, ...
     figures = ", ".join(f"{row.units:f} x {_shown(price)} = {_shown(row.units * price)}" for price in sold.listed)
     raise Problem(
         "amount_mismatch",
-        f"{sold.name}: Autotask shows a price of {_shown(row.price)} for {row.units:f} units from {row.first} to {row.last}, which"
-        f" is neither the price of all ({figures}) nor that of one ({listed}). Look at the service on the contract in Autotask and"
-        " save its price again; nothing of this contract is mirrored until it adds up.",
+        f"{sold.name}: Autotask shows a price of {_shown(row.price)} for {row.units:f} units from {row.first} to {row.last},"
+        f" which is neither the price of all ({figures}) nor that of one ({listed}). Look at the service on the contract in"
+        " Autotask and save its price again; nothing of this contract is mirrored until it adds up.",
     )
 
 

@@ -47,9 +47,17 @@ class ContractReader:
     _labels: dict[str, dict[str, str]] = field(default_factory=dict)
     _codes: dict[int, str] = field(default_factory=dict)
     _told: datetime | None = None
+    _cost: int = 0  # requests of the last complete read
 
     def read(self, known: Mapping[str, str], *, now: datetime, today: date) -> list[_Answer]:
         """Complete, or raises."""
+        self.client.reserve(self._cost)
+        before = self.client.taken
+        answers = self._read(known, now=now, today=today)
+        self._cost = self.client.taken - before
+        return answers
+
+    def _read(self, known: Mapping[str, str], *, now: datetime, today: date) -> list[_Answer]:
         self._ask_what_hardly_changes(now)
         kept = [row for row in self._listed(known).values() if not _is_past(row, today)]
         related = self._related(kept)

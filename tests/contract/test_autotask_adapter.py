@@ -570,6 +570,20 @@ def read_on(psa: Autotask) -> None:
         read(psa)
 
 
+def test_a_read_that_would_break_off_is_not_begun_so_that_bills_can_still_be_read(rig: SandboxRig) -> None:
+    psa = rig.build(budget_share_percent=20)
+    rig.partner.set_threshold(200)
+    read_book(psa, rig)
+    with pytest.raises(RetryLater):
+        read_on(psa)
+    before = ours(rig)
+
+    with pytest.raises(RetryLater):
+        read(psa)
+    assert ours(rig) == before
+    assert list(psa.invoices([AgreementRef(psa="autotask", id="1")], since=START)) == []
+
+
 def test_it_slows_down_from_half_of_what_the_tenant_has_and_stops_at_three_quarters(
     psa: Autotask, rig: SandboxRig, sleeps: Sleeps
 ) -> None:
