@@ -10,11 +10,12 @@ from datetime import date, datetime
 from connector.clock import SystemClock
 from connector.errors import ConnectorError, Rejected, RetryLater
 from connector.flows.desk import Desk
+from connector.flows.reconcile import CHECKED
 from connector.flows.settled import PARTLY_PAID
 from connector.flows.warnings import warnings
 from connector.model.charge import Charge, ChargeState, Hold
-from connector.model.ledger import EntryKind
-from connector.model.money import Money, total
+from connector.model.ledger import EntryKind, LedgerEntry, net
+from connector.model.money import Money
 from connector.store import charges, freshness, holds, ledger, outbox, payers, settings, switch, units
 from connector.store.freshness import Freshness
 from connector.store.outbox import Delivery
@@ -42,7 +43,7 @@ class OnItsWay:
     entry: str
     target: str
     name: str
-    amount: Money
+    amount: Money  # less than nothing when it went back
     state: str
     note: str
     since: datetime
@@ -51,8 +52,8 @@ class OnItsWay:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overview:
     now: datetime
-    company: str
-    connections: tuple[Freshness, ...]
+    time_zone: str  # the company's
+    connections: tuple[Freshness, ...]  # the partners, and those flows that do not work
     units: dict[str, int]
     awaiting: tuple[str, ...]  # payers without a payment method
     planned: tuple[PlannedCharge, ...]
@@ -78,26 +79,20 @@ def overview(desk: Desk) -> Overview:
         refused = settings.get(tx, "refused") or []
         without = settings.get(tx, "due_without_invoice") or {}
         partly = settings.get(tx, PARTLY_PAID) or {}
+        checked = settings.get(tx, CHECKED) or {}
         stopped = switch.paused(tx)
         way = [_on_its_way(desk, delivery, names) for delivery in undelivered]
     return Overview(
         now=now,
-        company=str(desk.settings.time_zone),
-        connections=tuple(fresh),
+        time_zone=str(desk.settings.time_zone),
+        connections=_connections(desk, fresh),
         units=dict(Counter(row.state for row in rows)),
         awaiting=tuple(sorted(waiting)),
         planned=tuple(_planned(charge, names, active) for charge in open_charges),
-        collected_this_month=total(
-            (
-                e.amount if e.kind is EntryKind.PAYMENT else -e.amount
-                for e in entries
-                if e.amount.currency == desk.settings.currency
-            ),
-            desk.settings.currency,
-        ),
+        collected_this_month=net((e for e in entries if e.amount.currency == desk.settings.currency), desk.settings.currency),
         on_their_way=tuple(way),
         needs_attention=(*attention, *refused),
-        notices=(*_notices(desk, without), *partly.values(), *warnings(desk)),
+        notices=(*_notices(desk, without), *_parked(way), *_mismatches(checked, fresh), *partly.values(), *warnings(desk)),
         paused=switch.sentence(stopped) if stopped else "",
     )
 
@@ -162,6 +157,34 @@ def _planned(charge: Charge, names: dict[str, str], active: Sequence[Hold]) -> P
     )
 
 
+def _connections(desk: Desk, fresh: Sequence[Freshness]) -> tuple[Freshness, ...]:
+    """A partner that was never reached is listed too; a flow that works says nothing that its partners do not."""
+    known = {one.name: one for one in fresh}
+    partners = [adapter.name for adapter in (desk.psa, desk.gateway, desk.books) if adapter is not None]
+    never = {name: Freshness(name=name, last_success=None, last_failure=None, error="") for name in partners}
+    failing = [one for one in fresh if one.name not in never and one.error]
+    return (*(known.get(name, never[name]) for name in partners), *failing)
+
+
+def _parked(way: Sequence[OnItsWay]) -> list[str]:
+    number = sum(item.state == "parked" for item in way)
+    if not number:
+        return []
+    what = "1 payment on its way needs" if number == 1 else f"{number} payments on their way need"
+    return [f"{what} attention: put right what its note says, then: connector sync --once --retry-parked"]
+
+
+def _mismatches(checked: dict[str, int], fresh: Sequence[Freshness]) -> list[str]:
+    number = checked.get("open", 0)
+    if not number:
+        return []
+    when = next(
+        (f" of {one.last_success:%Y-%m-%d %H:%M} UTC" for one in fresh if one.name == "reconcile" and one.last_success), ""
+    )
+    what = "1 mismatch" if number == 1 else f"{number} mismatches"
+    return [f"{what} in the three-way check{when}: see what repairs it with: connector reconcile"]
+
+
 def _on_its_way(desk: Desk, delivery: Delivery, names: dict[str, str]) -> OnItsWay:
     with desk.store.read() as tx:
         entry = ledger.get(tx, delivery.entry)
@@ -171,11 +194,15 @@ def _on_its_way(desk: Desk, delivery: Delivery, names: dict[str, str]) -> OnItsW
         entry=delivery.entry,
         target=delivery.target,
         name=names.get(charge.unit, charge.unit) if charge else "",
-        amount=entry.amount if entry else Money.zero(desk.settings.currency),
+        amount=_signed(entry) if entry else Money.zero(desk.settings.currency),
         state=str(delivery.state),
         note=delivery.note,
         since=delivery.created_at,
     )
+
+
+def _signed(entry: LedgerEntry) -> Money:
+    return entry.amount if entry.kind is EntryKind.PAYMENT else -entry.amount
 
 
 def _notices(desk: Desk, without: dict[str, object]) -> list[str]:

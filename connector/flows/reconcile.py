@@ -20,10 +20,12 @@ from connector.model.invoice import BooksInvoice, Posted, PsaInvoice
 from connector.model.ledger import EntryKind, LedgerEntry, net, went_back
 from connector.model.money import Money, total
 from connector.model.period import Period
-from connector.store import charges, freshness, ledger, links, outbox, units
+from connector.store import charges, freshness, ledger, links, outbox, settings, units
 from connector.store.outbox import Delivery, DeliveryState
 
 DAYS = 92
+CHECKED = "reconcile.found"  # how many mismatches the last check found, for `status`
+NOT_CHOSEN = "write_back.psa_payments is not chosen in the configuration"
 _AT_THE_GATEWAY = (ChargeState.RELEASED, ChargeState.PAID, ChargeState.ENDED)
 
 
@@ -47,9 +49,12 @@ def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
     facts = _read(desk, subjects)
     _hand_over(desk, subjects, facts)
     rows = tuple(_row(desk, subject, facts) for subject in subjects)
+    drifts = tuple(drift for row in rows for drift in compare(row))
+    waiting = sum(drift.waiting for drift in drifts)
     with desk.store.begin() as tx:
+        settings.set(tx, CHECKED, {"open": len(drifts) - waiting, "waiting": waiting}, now=desk.now())
         freshness.succeeded(tx, "reconcile", now=desk.now())
-    return Reconciliation(rows=rows, drifts=tuple(drift for row in rows for drift in compare(row)), since=since)
+    return Reconciliation(rows=rows, drifts=drifts, since=since)
 
 
 # What there is to compare
@@ -260,9 +265,9 @@ def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
         books_unapplied=facts.unapplied(entries, currency) if desk.books is not None else None,
         pending_psa=any(d.state is not DeliveryState.PARKED for d in to_psa),
         pending_books=any(d.state is not DeliveryState.PARKED for d in to_books),
-        parked_psa=_parked(to_psa),
+        parked_psa=_parked(to_psa) or (NOT_CHOSEN if to_psa and desk.settings.psa_payments is None else ""),
         parked_books=_parked(to_books),
-        writes_psa=desk.settings.psa_payments == "connector",
+        writes_psa=desk.settings.psa_payments != "accounting_sync",
         writes_books=desk.books is not None and desk.settings.books_payments,
         cannot_hold_parts="" if settled.holds_parts(desk) else desk.psa.name.capitalize(),
         further_numbers=", ".join(other.number for other in open_),

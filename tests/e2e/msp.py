@@ -128,9 +128,9 @@ class Msp:
         email = f"ap@{''.join(filter(str.isalnum, name.lower()))}.example"
         company = self.act("office.add_company", name=name, email=email, Autopay="Yes")
         id = self.act("office.add_agreement", company=company, name="Managed Services", **{**plain, **agreement})
-        self.cycle()
+        self.run("mirror", "enrol")
         self.enrol(only=name, method=method, behaviour=behaviour)
-        self.cycle()
+        self.run("collect", "mirror")
         return int(id)
 
     def sign_up_in_autotask(

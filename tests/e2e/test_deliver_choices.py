@@ -26,10 +26,13 @@ def test_nothing_is_written_to_the_psa_until_its_owner_is_chosen_and_status_says
         (waiting,) = overview(m.agent.desk).on_their_way
         assert (waiting.target, waiting.state, str(waiting.amount)) == ("psa:connectwise", "ready", "500.00 USD")
         assert "write_back.psa_payments" in waiting.note
-        (notice,) = overview(m.agent.desk).notices
+        notice = overview(m.agent.desk).notices[0]
         assert "'connector'" in notice
         assert "'accounting_sync'" in notice
         assert len(m.books("Payment")) == 1
+        (drift,) = m.reconcile().drifts
+        assert (drift.kind, drift.waiting) == ("psa_payment_missing", False)
+        assert "write_back.psa_payments is not chosen" in drift.message
 
 
 def test_what_waited_for_the_choice_goes_out_once_when_it_is_made(tmp_path: Path) -> None:
