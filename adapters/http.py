@@ -185,9 +185,9 @@ class Http:
     ) -> Reply:
         """Send until there is an answer that `classify` finds nothing wrong with, whatever its status below 500.
 
-        `idempotent`: it may be sent again by itself. `query`: it only asks, though it may be a POST. Raises what `classify` says; RetryLater when the partner cannot
-        answer and nothing was written; OutcomeUnknown when a write met silence or a 5xx; Rejected for a redirect, a body
-        that is too large, or an address outside `base_url`.
+        `idempotent`: it may be sent again by itself. `query`: it only asks, though it may be a POST.
+        Raises what `classify` says; RetryLater when the partner cannot answer and nothing was written; OutcomeUnknown when
+        a write met silence or a 5xx; Rejected for a redirect, a body that is too large, or an address outside `base_url`.
         """
         body, extra = _encode(json, data)
         url = self.address(path_or_url)
