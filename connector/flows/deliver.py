@@ -3,7 +3,7 @@ what is missing, write that, read it back; what a person recorded already is ado
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,6 +13,7 @@ from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLate
 from connector.flows import collect, deliver_books, deliver_psa
 from connector.flows.desk import Desk
 from connector.flows.outcome import Done, Later, Outcome
+from connector.model.ledger import LedgerEntry
 from connector.store import audit, freshness, ledger, outbox
 from connector.store.outbox import Delivery, StaleLease
 
@@ -64,29 +65,43 @@ def deliver(desk: Desk) -> Delivered:
             batch = outbox.claim(tx, now=desk.now(), lease_s=LEASE_S, limit=BATCH, worker=desk.settings.worker)
         if not batch:
             break
-        for number, delivery in enumerate(batch, start=1):
-            desk.settings.progress("deliveries", number, len(batch))
-            try:
-                outcome = patience.lost(delivery.target) or _attempt(desk, delivery)
-                patience.learn(delivery.target, outcome)
-                _note(desk, delivery, outcome, report)
-            except StaleLease as error:
-                log.info("delivery was taken over", delivery=delivery.id, error=str(error))
+        _deliver_batch(desk, batch, patience, report)
     with desk.store.begin() as tx:
         freshness.succeeded(tx, "deliver", now=desk.now())
     return report
 
 
-def _attempt(desk: Desk, delivery: Delivery) -> Outcome | ConnectorError:
+def _deliver_batch(desk: Desk, batch: Sequence[Delivery], patience: _Patience, report: Delivered) -> None:
+    with desk.store.read() as tx:
+        entries = {d.entry: entry for d in batch if (entry := ledger.get(tx, d.entry)) is not None}
+    to_books = [d for d in batch if _wanted(desk, d) and d.target.startswith("books:") and not patience.lost(d.target)]
+    ahead = deliver_books.look_ahead(desk, [entries[d.entry] for d in to_books if d.entry in entries])
+    for number, delivery in enumerate(batch, start=1):
+        desk.settings.progress("deliveries", number, len(batch))
+        try:
+            outcome = patience.lost(delivery.target) or _attempt(desk, delivery, entries.get(delivery.entry), ahead)
+            patience.learn(delivery.target, outcome)
+            _note(desk, delivery, outcome, report)
+        except StaleLease as error:
+            log.info("delivery was taken over", delivery=delivery.id, error=str(error))
+
+
+def _wanted(desk: Desk, delivery: Delivery) -> bool:
+    return delivery.target in collect.targets(desk)
+
+
+def _attempt(
+    desk: Desk, delivery: Delivery, entry: LedgerEntry | None, ahead: deliver_books.Invoices
+) -> Outcome | ConnectorError:
     """What came of it; an expected failure is an outcome too."""
-    if delivery.target not in collect.targets(desk):
+    if not _wanted(desk, delivery):
         return Done(external_id="", note="not written: the configuration no longer asks for it (write_back)")
+    if entry is None:
+        return Rejected(f"the payment journal has no entry {delivery.entry}")
     try:
-        with desk.store.read() as tx:
-            entry = ledger.get(tx, delivery.entry)
-        if entry is None:
-            raise Rejected(f"the payment journal has no entry {delivery.entry}")
-        return _route(delivery)(desk, entry)
+        if delivery.target.startswith("psa:"):
+            return deliver_psa.deliver(desk, entry)
+        return deliver_books.deliver(desk, entry, ahead)
     except ConnectorError as error:
         return error
     except Exception as error:
@@ -94,10 +109,6 @@ def _attempt(desk: Desk, delivery: Delivery) -> Outcome | ConnectorError:
         if delivery.attempts >= POISON_ATTEMPTS:
             return Rejected(f"failed {delivery.attempts} times with {type(error).__name__}; the log has the details")
         return Later(note=f"failed with {type(error).__name__}; the log has the details", after=timedelta(minutes=5))
-
-
-def _route(delivery: Delivery) -> Callable[..., Outcome]:
-    return deliver_psa.deliver if delivery.target.startswith("psa:") else deliver_books.deliver
 
 
 def _note(desk: Desk, delivery: Delivery, outcome: Outcome | ConnectorError, report: Delivered) -> None:

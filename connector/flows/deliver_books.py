@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector.errors import Rejected
+from connector.errors import ConnectorError, Rejected
 from connector.flows.desk import Desk
 from connector.flows.follow import follow_bill
 from connector.flows.outcome import Done, Later, Outcome
@@ -19,6 +20,7 @@ from connector.store import charges, ledger, links, outbox, payers
 from connector.store.links import Link, LinkState
 from connector.store.write_once import write_once
 
+Invoices = Mapping[str, tuple[BooksInvoice, ...]]
 WAIT = timedelta(hours=1)
 WAIT_UNAPPLIED = timedelta(hours=6)
 
@@ -32,6 +34,12 @@ class _Case:
     charge: Charge
     entry: LedgerEntry
     entries: tuple[LedgerEntry, ...]
+    ahead: Invoices
+
+    def invoices(self, number: str) -> tuple[BooksInvoice, ...]:
+        if not number:
+            return ()
+        return self.ahead[number] if number in self.ahead else tuple(self.books.invoices([number]).get(number, ()))
 
     def link(self, entry: LedgerEntry | None = None) -> Link | None:
         with self.desk.store.read() as tx:
@@ -46,9 +54,26 @@ class _Case:
         return Payer(psa=psa, id=id, name=row.name, email=row.email, books_id=row.books_customer)
 
 
-def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
-    """Post once, then see that it is applied. A payment without its invoice waits, then is posted unapplied."""
-    case = _case(desk, entry)
+def look_ahead(desk: Desk, entries: Iterable[LedgerEntry]) -> Invoices:
+    """The invoices of many payments in one request; nothing when the books do not answer, each then asks for itself."""
+    with desk.store.read() as tx:
+        found = [charges.get(tx, entry.charge) for entry in entries if entry.kind is EntryKind.PAYMENT]
+    numbers = {charge.psa_number for charge in found if charge is not None and charge.psa_number}
+    if desk.books is None or len(numbers) < 2:
+        return {}
+    try:
+        answer = desk.books.invoices(numbers)
+    except ConnectorError:
+        return {}
+    return {number: tuple(answer.get(number, ())) for number in numbers}
+
+
+def deliver(desk: Desk, entry: LedgerEntry, ahead: Invoices) -> Outcome:
+    """Post once, then see that it is applied. A payment without its invoice waits, then is posted unapplied.
+
+    `ahead`: invoices by number, as they were read for the whole batch a moment ago.
+    """
+    case = _case(desk, entry, ahead)
     if entry.kind is EntryKind.REVERSAL:
         return _reverse(case)
     if is_reinstated(entry) and not _was_taken_back(case):
@@ -56,13 +81,13 @@ def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
     return _pay(case)
 
 
-def _case(desk: Desk, entry: LedgerEntry) -> _Case:
+def _case(desk: Desk, entry: LedgerEntry, ahead: Invoices) -> _Case:
     with desk.store.read() as tx:
         charge = charges.get(tx, entry.charge)
         entries = tuple(ledger.entries(tx, charge=entry.charge))
     if desk.books is None or charge is None:
         raise Rejected(f"the charge {entry.charge} of {entry.key} is not in the store, or the configuration names no books")
-    return _Case(desk=desk, books=desk.books, charge=charge, entry=entry, entries=entries)
+    return _Case(desk=desk, books=desk.books, charge=charge, entry=entry, entries=entries, ahead=ahead)
 
 
 # A payment
@@ -89,7 +114,7 @@ def _invoice(case: _Case, charge: Charge) -> BooksInvoice | None:
 
 def _of_number(case: _Case, charge: Charge) -> BooksInvoice | None:
     number = charge.psa_number
-    found = tuple(case.books.invoices([number]).get(number, ())) if number else ()
+    found = case.invoices(number)
     if len(found) == 1 and found[0].total == charge.owed:
         return found[0]
     mine = _of_payer(case, charge, found) if found else ()
