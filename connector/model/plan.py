@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
 from connector.model.agreement import Unusable
-from connector.model.period import boundary, period_number
+from connector.model.period import Cycle, boundary, period_number
 from connector.model.subscription import Arm, Cancel, Change, Create, LiveSubscription, Subscription, Update
 
 
@@ -75,7 +75,7 @@ def diff(wanted: Mapping[str, Wanted], live: Iterable[LiveSubscription], *, toda
 def refusals(plan: Plan, limits: Limits, *, allow_cancels: int = 0, allow_changes: int = 0) -> tuple[str, ...]:
     """Why this plan is not carried out without a person: the number, the limit and the way on."""
     result: list[str] = []
-    cancels, updates = plan.count(Cancel), sum(_changes_amounts(change) for change in plan.changes)
+    cancels, updates = sum(map(_ends_one, plan.changes)), sum(map(_changes_amounts, plan.changes))
     if _too_many(cancels, plan.live, limits.cancels_percent, max(limits.always_allowed, allow_cancels)):
         result.append(
             f"{cancels} of {plan.live} subscriptions would be cancelled (limit {limits.cancels_percent} %);"
@@ -89,9 +89,17 @@ def refusals(plan: Plan, limits: Limits, *, allow_cancels: int = 0, allow_change
     return tuple(result)
 
 
+def _ends_one(change: Change) -> bool:
+    """An agreement that says when it ends is cancelled like one that is gone: a mistaken mass change makes many of either."""
+    if isinstance(change, Update):
+        before, after = change.old.subscription.ends, change.new.ends
+        return after is not None and (before is None or after < before)
+    return isinstance(change, Cancel)
+
+
 def _changes_amounts(change: Change) -> bool:
-    """That a payer enrolled, or a description changed, moves no money."""
-    return isinstance(change, Update) and change.old.subscription.items != change.new.items
+    """That a payer enrolled, or a description changed, moves no money; and of what ends there is no further charge to change."""
+    return isinstance(change, Update) and not _ends_one(change) and change.old.subscription.items != change.new.items
 
 
 def _too_many(number: int, of: int, percent: Decimal, allowed: int) -> bool:
@@ -119,7 +127,13 @@ def _unit_changes(want: Wanted | None, live: list[LiveSubscription], today: date
         return [*surplus, *cancel, *_create(want, live, today)]
     if not old.subscription.paused and not old.subscription.automatic:
         return [*surplus, Arm(id=old.id, new=want.subscription)]
-    return [*surplus, Update(old=old, new=want.subscription)] if old.subscription != want.subscription else surplus
+    new = _as_it_ends(want.subscription, old.subscription, today)
+    return [*surplus, Update(old=old, new=new)] if old.subscription != new else surplus
+
+
+def _as_it_ends(new: Subscription, old: Subscription, today: date) -> Subscription:
+    """Of what ends at the next bill date there is no further draft: what it would charge stays as it was."""
+    return replace(new, items=old.items) if new.ends is not None and new.ends <= _next_bill(old, today) else new
 
 
 def _create(want: Wanted, live: list[LiveSubscription], today: date) -> list[Change]:
@@ -132,10 +146,15 @@ def _create(want: Wanted, live: list[LiveSubscription], today: date) -> list[Cha
 def _needs_another(old: LiveSubscription, want: Wanted) -> bool:
     """What the gateway cannot change on a subscription."""
     have, new = old.subscription, want.subscription
-    return (
-        (have.payer, have.cycle, have.bills_on, have.currency) != (new.payer, new.cycle, new.bills_on, new.currency)
-        or (want.customer not in ("", old.customer))
-    )  # fmt: skip
+    if (have.payer, have.cycle, have.currency) != (new.payer, new.cycle, new.currency):
+        return True
+    return not _same_days(have.bills_on, new.bills_on, new.cycle) or want.customer not in ("", old.customer)
+
+
+def _same_days(one: date, other: date, cycle: Cycle) -> bool:
+    """Whether counting from either gives the same days, as after a renewal; a year of them shows every length of month."""
+    number = period_number(one, cycle, other)
+    return all(boundary(one, cycle, number + step) == boundary(other, cycle, step) for step in range(13))
 
 
 def _goes_on(old: LiveSubscription, today: date) -> bool:

@@ -101,3 +101,39 @@ def test_the_digest_names_exactly_these_changes() -> None:
 
     assert one.digest == Plan(changes=changes(wanted()), names={"a": "b"}, unusable=(), live=9).digest
     assert one.digest != other.digest
+
+
+def test_a_renewal_that_bills_on_the_same_days_is_the_same_subscription() -> None:
+    (update,) = changes(wanted(bills_on=date(2026, 1, 1)), live(subscription=subscription(bills_on=date(2025, 3, 1))))
+
+    assert isinstance(update, Update)
+
+
+def test_another_bill_day_needs_another_subscription() -> None:
+    kinds = [type(change) for change in changes(wanted(bills_on=date(2026, 1, 28)), live())]
+
+    assert kinds == [Cancel, Create]
+
+
+def test_an_end_that_many_agreements_got_counts_as_as_many_cancellations() -> None:
+    ends = subscription(ends=date(2026, 2, 1), items=())
+    plan = Plan(changes=tuple(Update(old=live(), new=ends) for _ in range(5)), names={}, unusable=(), live=20)
+
+    (said,) = refusals(plan, LIMITS)
+    assert said.startswith("5 of 20 subscriptions would be cancelled")
+
+
+def test_an_end_that_comes_later_than_it_was_is_no_cancellation() -> None:
+    old = live(subscription=subscription(ends=date(2026, 2, 1)))
+    plan = Plan(
+        changes=tuple(Update(old=old, new=subscription(ends=date(2027, 2, 1))) for _ in range(5)), names={}, unusable=(), live=20
+    )
+
+    assert refusals(plan, LIMITS) == ()
+
+
+def test_what_ends_at_the_next_bill_date_keeps_its_lines() -> None:
+    (update,) = changes(wanted(ends=date(2026, 2, 1), items=()), live())
+
+    assert isinstance(update, Update)
+    assert update.new.items == live().subscription.items
