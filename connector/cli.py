@@ -145,6 +145,20 @@ def sync(
 
 
 @app.command()
+def dismiss(
+    number: Annotated[int, typer.Argument(help="Number of the payment on its way, as `connector status` shows it.")],
+    why: Annotated[str, typer.Option("--why", help="What you entered instead, for the audit.")] = "",
+    who: Annotated[str, typer.Option("--as", help="Your name, for the audit.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """End a payment that needs attention: you entered it there by hand in a way that the agent cannot see."""
+    from connector.overview import dismiss_parked
+
+    with agent_of(config) as agent:
+        print(f"{dismiss_parked(agent.desk, number, who=who, why=why)} is left as you entered it.")
+
+
+@app.command()
 def status(config: ConfigOption = None, json_: JsonOption = False) -> None:
     """Show how the agent is doing: connections, planned charges, holds, payments on their way, what needs attention."""
     from connector import show

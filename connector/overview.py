@@ -10,13 +10,13 @@ from datetime import date, datetime
 from connector.clock import SystemClock
 from connector.errors import ConnectorError, Rejected, RetryLater
 from connector.flows.desk import Desk
-from connector.flows.reconcile import CHECKED
+from connector.flows.reconcile import BY_HAND, CHECKED
 from connector.flows.settled import PARTLY_PAID
 from connector.flows.warnings import warnings
 from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.ledger import EntryKind, LedgerEntry, net
 from connector.model.money import Money
-from connector.store import charges, freshness, holds, ledger, outbox, payers, settings, switch, units
+from connector.store import audit, charges, freshness, holds, ledger, outbox, payers, settings, switch, units
 from connector.store.freshness import Freshness
 from connector.store.outbox import Delivery
 from connector.store.payers import PayerRow
@@ -114,6 +114,23 @@ def retry_all_parked(desk: Desk) -> int:
     return len(parked)
 
 
+def dismiss_parked(desk: Desk, number: int, *, who: str, why: str) -> str:
+    """A person wrote it there by hand, in a way that cannot be seen from here. What was dismissed, in words.
+
+    Rejected when nobody takes the word for it, or there is no such delivery that needs attention.
+    """
+    if not (who.strip() and why.strip()):
+        raise Rejected("say what you entered instead (--why) and who you are (--as): both are kept in the audit")
+    with desk.store.begin() as tx:
+        delivery = outbox.get(tx, number)
+        if delivery is None or not outbox.dismiss(tx, number, why=f"{BY_HAND}{why} ({who})", now=desk.now()):
+            raise Rejected(f"there is no payment on its way with the number {number} that needs attention: connector status")
+        entry = ledger.get(tx, delivery.entry)
+        what = f"{_signed(entry) if entry else delivery.entry} to {delivery.target}"
+        audit.write(tx, who=who, what=f"dismissed {delivery.entry} to {delivery.target}", why=why, now=desk.now())
+    return what
+
+
 def payer_list(desk: Desk) -> Sequence[PayerRow]:
     with desk.store.read() as tx:
         return sorted(payers.every(tx), key=lambda row: row.name.casefold())
@@ -171,7 +188,10 @@ def _parked(way: Sequence[OnItsWay]) -> list[str]:
     if not number:
         return []
     what = "1 payment on its way needs" if number == 1 else f"{number} payments on their way need"
-    return [f"{what} attention: put right what its note says, then: connector sync --once --retry-parked"]
+    return [
+        f"{what} attention: put right what its note says, then: connector sync --once --retry-parked"
+        " (or, when you entered it there in another way: connector dismiss)"
+    ]
 
 
 def _mismatches(checked: dict[str, int], fresh: Sequence[Freshness]) -> list[str]:

@@ -215,10 +215,10 @@ def _show_on_their_way(console: Console, facts: Overview) -> None:
     if not facts.on_their_way:
         return
     console.print()
-    rows = table("Payments on their way", "payer: agreement", "amount", "to", "state", "note", right=("amount",))
+    rows = table("Payments on their way", "payer: agreement", "amount", "to", "state", "no.", "note", right=("amount", "no."))
     for item in facts.on_their_way:
         state = "needs attention" if item.state == "parked" else item.state
-        rows.add_row(item.name, str(item.amount), item.target, state, Text(item.note))
+        rows.add_row(item.name, str(item.amount), item.target, state, str(item.delivery), Text(item.note))
     console.print(rows)
 
 

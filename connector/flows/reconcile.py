@@ -25,6 +25,7 @@ from connector.store.outbox import Delivery, DeliveryState
 
 DAYS = 92
 CHECKED = "reconcile.found"  # how many mismatches the last check found, for `status`
+BY_HAND = "by hand: "  # begins the note of a delivery that a person took over: what they entered cannot be seen from here
 NOT_CHOSEN = "write_back.psa_payments is not chosen in the configuration"
 _AT_THE_GATEWAY = (ChargeState.RELEASED, ChargeState.PAID, ChargeState.ENDED)
 
@@ -261,7 +262,7 @@ def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
         ledger=net(entries, currency),
         went_back=went_back(entries, currency),
         books_open=total((b.balance for b in in_books), currency) if in_books else None,
-        books_ours=total((p.amount for p in facts.ours(entries)), currency) if desk.books is not None else None,
+        books_ours=_in_books(desk, entries, facts, currency) if desk.books is not None else None,
         books_unapplied=facts.unapplied(entries, currency) if desk.books is not None else None,
         pending_psa=any(d.state is not DeliveryState.PARKED for d in to_psa),
         pending_books=any(d.state is not DeliveryState.PARKED for d in to_books),
@@ -291,6 +292,14 @@ def _recorded(desk: Desk, subject: _Subject) -> Money | None:
         link = links.find(tx, "psa_payment", subject.bill.id, desk.psa.name)
     minor = link.detail.get("recorded") if link else None
     return Money(minor, subject.charge.currency) if minor is not None else None
+
+
+def _in_books(desk: Desk, entries: Sequence[LedgerEntry], facts: _Facts, currency: str) -> Money:
+    """What we posted (or adopted), and what a person said that they entered for us."""
+    with desk.store.read() as tx:
+        done = {e.key: [d.note for d in outbox.of_entry(tx, e.key) if d.target.startswith("books:")] for e in entries}
+    by_hand = [e for e in entries if any(note.startswith(BY_HAND) for note in done[e.key])]
+    return total((p.amount for p in facts.ours(entries)), currency) + net(by_hand, currency)
 
 
 def _undelivered(desk: Desk, entries: Iterable[LedgerEntry], target: str) -> list[Delivery]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from connector.errors import Rejected
 from connector.model.charge import ChargeState
 from connector.model.ledger import EntryKind
-from connector.overview import overview, retry_all_parked
+from connector.overview import dismiss_parked, overview, retry_all_parked
 from tests.e2e.msp import Msp, msp
 
 MODES = ("many", "single")
@@ -294,3 +295,22 @@ def test_money_that_comes_back_counts_against_what_was_collected_this_month(tmp_
 
         assert str(overview(m.agent.desk).collected_this_month) == "300.00 USD"
         assert [str(charge.collected) for charge in m.charges()] == ["300.00 USD"]
+
+
+def test_a_refund_that_the_bookkeeper_entered_in_their_own_way_is_dismissed_with_a_name_and_a_reason(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        payment = paid(m)
+        m.act("quickbooks.make_deposit", payment_ids=[living(m)[0]["Id"]])
+        m.act("stripe.refund", payment_intent=payment)
+        next_day(m)
+        (item,) = overview(m.agent.desk).on_their_way
+        with pytest.raises(Rejected, match="--why"):
+            dismiss_parked(m.agent.desk, item.delivery, who="Pat", why=" ")
+        said = dismiss_parked(m.agent.desk, item.delivery, who="Pat", why="refund receipt 1042")
+
+        assert said == "-500.00 USD to books:quickbooks"
+        assert m.undelivered() == []
+        # The invoice is open in the PSA and not in the books, where the refund stands beside it: that is so.
+        assert kinds(m) == {"went_back", "balances_differ"}
+        with pytest.raises(Rejected, match="no payment on its way with the number"):
+            dismiss_parked(m.agent.desk, item.delivery, who="Pat", why="again")
