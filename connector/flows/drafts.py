@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 
-from connector.errors import Rejected
+import structlog
+
+from connector.errors import OutcomeUnknown, Rejected
+from connector.flows import holding
 from connector.flows.bills import UnitBills, open_periods
 from connector.flows.desk import Desk
 from connector.flows.elsewhere import ensure_charge, take_over
@@ -24,6 +28,7 @@ from connector.store.units import UnitRow
 from connector.store.write_once import write_once
 
 FIND_LAG = timedelta(seconds=30)
+log = structlog.get_logger(__name__)
 DRAFT_GRACE = timedelta(days=1)  # the gateway makes its draft at midday UTC of the bill date; later we make it
 
 
@@ -38,7 +43,17 @@ def missing_drafts(
     take_over(desk, units, since=min(bill_date(period, unit.timing) for unit, period in wanted) - DRAFT_GRACE)
     wanted = _without_draft(desk, units, bills, drafts)
     live = {s.subscription.unit: s for s in desk.gateway.subscriptions()}
-    return [_draft_by_hand(desk, live[unit.key], unit, period) for unit, period in wanted if unit.key in live]
+    made = (_made_or_refused(desk, live[unit.key], unit, period) for unit, period in wanted if unit.key in live)
+    return [draft for draft in made if draft is not None]
+
+
+def _made_or_refused(desk: Desk, live: LiveSubscription, unit: BillingUnit, period: Period) -> GatewayInvoice | None:
+    """One that the gateway refuses, or whose outcome is not known yet, keeps nobody else's charge back."""
+    try:
+        return _draft_by_hand(desk, live, unit, period)
+    except (Rejected, OutcomeUnknown) as error:
+        log.warning("no draft could be made", unit=unit.key, period=str(period), error=str(error))
+        return None
 
 
 def _without_draft(
@@ -98,12 +113,19 @@ def charges_of(
 ) -> tuple[list[tuple[Charge, GatewayInvoice]], list[str]]:
     """Each draft's charge, and the drafts that belong to no period of a known billing unit.
 
-    A second draft of a charge is written off: a period is charged once.
+    A draft that has a charge keeps it, wherever the agreement's bill day has moved to since. A second draft of a charge is
+    written off: a period is charged once.
     """
     pairs: list[tuple[Charge, GatewayInvoice]] = []
     unknown: list[str] = []
+    with desk.store.read() as tx:
+        known = {draft.id: charges.by_gateway_invoice(tx, draft.id) for draft in drafts}
     for draft in sorted(drafts, key=lambda d: (d.bills_on, d.unit, d.id)):
         unit = units.get(draft.unit)
+        bound = known[draft.id]
+        if unit is not None and bound is not None:
+            pairs.append((bound, draft))
+            continue
         period = period_of_draft(unit, draft.bills_on) if unit else None
         if unit is None or period is None:
             unknown.append(draft.id)
@@ -112,7 +134,7 @@ def charges_of(
         if charge.gateway_invoice == draft.id:
             pairs.append((charge, draft))
         else:
-            _write_off_second(desk, charge, draft)
+            holding.guarded(desk, charge, partial(_write_off_second, desk, charge, draft))
     return pairs, unknown
 
 

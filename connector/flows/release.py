@@ -111,7 +111,10 @@ def _look_again(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice
     """Once more, just before the money moves: the bill may have been paid, changed or deleted in the last seconds."""
     now = desk.psa.invoice(bill.id)
     facts = facts_of(desk, round_, charge, draft)
-    return decide(replace(facts, bills=(now,) if now is not None and not now.voided else ()))
+    if now is None or now.voided:
+        # What was billed a moment ago is not computed now: the bill is about to be made again, differently.
+        return decide(replace(facts, bills=(), policy=replace(facts.policy, computed_when_missing=False)))
+    return decide(replace(facts, bills=(now,)))
 
 
 def _carry_out(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Decision, report: Released) -> None:

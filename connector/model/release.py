@@ -231,6 +231,12 @@ def _guards(facts: Facts, bill: PsaInvoice | None, owed: Money) -> Iterator[Reas
 def _state_guards(facts: Facts) -> Iterator[Reason]:
     if facts.paused:
         yield Reason(name="paused", message="charging is paused for everybody", way_on="connector resume")
+    if facts.customer.balance is not None and facts.customer.balance.minor > 0:
+        yield Reason(
+            name="gateway_balance",
+            message=f"the payer owes {facts.customer.balance} at the gateway, which it would add to this charge by itself",
+            way_on="set the customer's balance to zero in the gateway's dashboard",
+        )
     if facts.reversed:
         yield Reason(
             name="reversed",

@@ -135,6 +135,7 @@ def test_unapplied_credit_in_the_books_is_a_hold() -> None:
         ("not_opted_in", {"collect": False}),
         ("paused", {"paused": True}),
         ("reversed", {"reversed": True}),
+        ("gateway_balance", {"customer": customer(balance=usd("70.00"))}),
         ("no_method", {"customer": customer(default_method=None)}),
         (
             "card_expired",
