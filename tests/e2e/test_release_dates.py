@@ -31,10 +31,14 @@ def invoice(m: Msp, dated: str, *, through: str = "2026-02-01", due_days: int | 
 def test_nothing_dated_before_collect_from_is_charged(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0, collect_from="2026-02-15") as m:
         id = m.sign_up(terms="Net 15")
-        m.through("2026-02-25", every_days=5)
+        for day in ("2026-02-02", "2026-02-20"):
+            m.to(day)
+            m.cycle(1)
         assert debits(m) == {}
         assert hold_names(m) == ["before_collect_from"]
-        m.through("2026-03-20", every_days=4)
+        for day in ("2026-03-02", "2026-03-17"):
+            m.to(day)
+            m.cycle(1)
 
         assert debits(m) == {f"connectwise:{id}/2026-03-01": [50000]}
 
