@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from connector.store import Store, ledger, outbox
 from connector.store.outbox import Delivery, DeliveryState, StaleLease
-from tests.unit.store_databases import NOW, Databases, charge, entry, later, processes, with_charge
+from tests.unit.store_databases import NOW, charge, entry, later, processes, with_charge
 
 pytest_plugins = ("tests.unit.store_fixtures",)
 
@@ -206,9 +206,8 @@ _WORK = """
 """
 
 
-def test_on_postgresql_a_claim_passes_over_what_another_one_is_claiming(databases: Databases, store: Store) -> None:
-    if databases.kind == "sqlite":
-        pytest.skip("SQLite has one writer at a time")
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_on_postgresql_a_claim_passes_over_what_another_one_is_claiming(store: Store) -> None:
     _append(store, "payment:1")
     _append(store, "payment:2", unit="cw:2")
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from connector.errors import ConnectorError, RetryLater
 from connector.store import Store, cursors, settings
-from tests.unit.store_databases import NOW, Databases, processes
+from tests.unit.store_databases import NOW, processes
 
 pytest_plugins = ("tests.unit.store_fixtures",)
 
@@ -114,9 +114,8 @@ def test_a_database_that_is_busy_for_too_long_is_tried_again_later(store: Store,
     impatient.close()
 
 
-def test_a_full_disk_is_tried_again_later_and_nothing_is_half_written(databases: Databases, store: Store) -> None:
-    if databases.kind == "postgresql":
-        pytest.skip("PostgreSQL's disk is its server's")
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)  # PostgreSQL's disk is its server's
+def test_a_full_disk_is_tried_again_later_and_nothing_is_half_written(store: Store) -> None:
     with pytest.raises(RetryLater, match="is full: make room"), store.begin() as tx:  # noqa: PT012
         tx.execute(text("PRAGMA max_page_count = 1"))  # as many as there are: none more
         for number in range(1000):
@@ -126,11 +125,8 @@ def test_a_full_disk_is_tried_again_later_and_nothing_is_half_written(databases:
         assert cursors.get(tx, "cursor 0") == ""
 
 
-def test_a_lost_connection_is_tried_again_later_and_the_next_transaction_has_a_new_one(
-    databases: Databases, store: Store, address: str
-) -> None:
-    if databases.kind == "sqlite":
-        pytest.skip("SQLite has no connection to lose")
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)  # SQLite has no connection to lose
+def test_a_lost_connection_is_tried_again_later_and_the_next_transaction_has_a_new_one(store: Store, address: str) -> None:
     other = Store(address)
     with pytest.raises(RetryLater, match="does not answer"), store.begin() as tx:  # noqa: PT012 - it is lost inside
         cursors.set(tx, "stripe.events", "evt_1", now=NOW)
