@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from connector.mapping.spec import FieldMapping, MappingSpec
 from connector.model.agreement import Agreement, AgreementRef, Payer, Unchanged, Unusable
+from connector.model.bookings import Booked, Booking, BooksAccount, BooksChanges
 from connector.model.invoice import (
     Adjustment,
     BooksInvoice,
@@ -26,9 +27,11 @@ from connector.model.invoice import (
     PaidState,
     Posted,
     PsaInvoice,
+    Received,
 )
 from connector.model.ledger import EventPage, GatewayPayment, GatewayReversal
 from connector.model.money import Money
+from connector.model.payout import BalanceLine, Payout
 from connector.model.subscription import Change, LiveSubscription, Subscription
 
 
@@ -78,6 +81,9 @@ class Psa(Adapter, Protocol):
     def invoice(self, id: str) -> PsaInvoice | None:
         """Read one again; None when it was deleted."""
 
+    def received(self, invoice: str) -> Sequence[Received]:
+        """The payments on one invoice, whoever recorded them; none when it is gone."""
+
     def record_paid(self, invoice: str, paid: PaidState) -> PaidRecord:
         """Converge: look, write what is missing (or take back what is too much), read back. Never more than the total.
 
@@ -86,6 +92,15 @@ class Psa(Adapter, Protocol):
 
     def publish_enrolment(self, payer: Payer, *, link: str, state: str) -> bool:
         """Write the enrolment link where the mapping says. False: no place in the mapping, or it already says so."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountCheck:
+    """One thing about the gateway's account that the agent depends on. `message` is a sentence, also when it is right."""
+
+    name: str
+    right: bool
+    message: str
 
 
 @runtime_checkable
@@ -147,7 +162,30 @@ class Gateway(Adapter, Protocol):
         """Every settled payment of one invoice, read again."""
 
     def reversals(self, payment: str) -> Sequence[GatewayReversal]:
-        """Every refund and lost or returned debit of one payment, read again."""
+        """Every refund and lost or returned debit of one payment whose money is away just now, read again."""
+
+    def reversal_states(self, payment: str) -> Sequence[GatewayReversal]:
+        """Every refund and dispute of one payment with its stage, also those whose money never moved or came back."""
+
+    def payouts(self, since: datetime) -> Iterator[Payout]:
+        """Created since then, whatever their state, oldest first. Complete, or raises."""
+
+    def payout(self, id: str) -> Payout | None: ...
+
+    def payout_lines(self, id: str) -> Sequence[BalanceLine]:
+        """Every line that a payout took, without its own, oldest first. Complete, or raises.
+
+        Rejected (code `not_automatic`) for a payout that was asked for by hand: the gateway does not know what it took.
+        """
+
+    def balance_lines(self, since: datetime, until: datetime) -> Iterator[BalanceLine]:
+        """Every line of the balance created in [since, until), payouts included, oldest first. Complete, or raises."""
+
+    def balance(self) -> Mapping[str, Money]:
+        """What the gateway holds for us just now, available or not, by currency."""
+
+    def account_checks(self) -> Sequence[AccountCheck]:
+        """What the gateway's account says that we depend on, and traces of settings that cannot be read."""
 
     def invoices_since(self, since: datetime) -> Iterator[GatewayInvoice]:
         """Ours created since then, whatever their state: for reconciliation, and when the event cursor was lost."""
@@ -170,6 +208,9 @@ class Books(Adapter, Protocol):
     def unapplied(self, customers: Collection[str]) -> Mapping[str, Money]:
         """Unapplied credit (payments and credit memos) per customer id; ours, by their marker, are not counted."""
 
+    def received(self, invoices: Collection[BooksInvoice]) -> Mapping[str, Sequence[Received]]:
+        """By invoice id, the payments that are applied to it, whoever recorded them."""
+
     def customer(self, payer: Payer) -> str | None:
         """The customer's id by the mapping's rule; None when there is none. Rejected when there are several."""
 
@@ -189,6 +230,52 @@ class Books(Adapter, Protocol):
 
     def void(self, posted: str) -> None:
         """Take a payment back that is not in a deposit yet. Already void: nothing. Rejected when deposited."""
+
+    def unapply(self, posted: str, *, invoice: str, to: str, amount: Money) -> Posted:
+        """`amount` of a payment of ours moves off the invoice, onto the receivable line of the journal `to`. Converges.
+
+        The invoice is open again by that much, and ages; the receivable is the journal's alone. What is missing on the invoice
+        is taken from the unapplied rest. Rejected, code `applied_elsewhere`, when that is not enough: nothing was moved then.
+        """
+
+    # Bookings. Refused dates: Rejected with code `closed_period`, and the message says which day is open again.
+    # Rejected with codes `inactive_account`, `inactive_customer` where one was removed or merged.
+
+    def book(self, booking: Booking, *, key: WriteKey) -> Booked:
+        """Append one booking, once.
+
+        A deposit is checked first: Rejected with code `not_undeposited` when a payment is gone, in another deposit, or went to
+        another account, `deposit_differs` when payments less lines are not its total.
+        """
+
+    def find_booking(self, key: WriteKey) -> Booked | None:
+        """What an earlier attempt left. None also when somebody deleted it since."""
+
+    def booked(self, ids: Collection[str]) -> Mapping[str, Booked]:
+        """Read again; deleted or voided ones are missing. Bookings of others are answered as well."""
+
+    def unbook(self, id: str) -> None:
+        """Delete a booking of ours. Gone already: nothing. The payments of a deposit are undeposited again.
+
+        Rejected with code `not_ours`, `closed_period`, or `in_use` when payments are applied to the journal.
+        """
+
+    # What the accounts say.
+
+    def accounts(self, ids: Collection[str]) -> Mapping[str, BooksAccount]:
+        """Inactive ones too; ids that are not there are missing."""
+
+    def account_balances(self, ids: Collection[str], *, on: date) -> Mapping[str, Money]:
+        """At the end of that day, debits less credits. An account without any booking has nothing."""
+
+    def receivables(self, *, on: date) -> Mapping[str, Money]:
+        """Customer id -> what they owe at the end of that day, unapplied money and credit memos taken off. Nothing: left out."""
+
+    def closed_until(self) -> date | None:
+        """The last day for which nothing may be entered any more; None when the books are open."""
+
+    def changes(self, since: datetime) -> BooksChanges:
+        """Payments, invoices, credit memos, customers and bookings that somebody made, changed or removed since then."""
 
 
 # What an adapter is given, and how it is found.
@@ -236,6 +323,7 @@ class Context:
     budget: Budget
     mapping: FieldMapping | None  # the adapter's field mapping, already checked against its `mapping` spec
     sleep: Callable[[float], None] = time.sleep  # between retries; the agent's ends at once when it is told to stop
+    read_only: bool = False  # shadow mode: refuse to send whatever could change something; refreshing tokens is allowed
 
 
 class Role(StrEnum):

@@ -37,6 +37,7 @@ class StripeApi:
         *,
         session: requests.Session | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        read_only: bool = False,
     ) -> None:
         timeouts: Any = (settings.connect_timeout_s, settings.read_timeout_s)
         self._http: Any = stripe.RequestsClient(timeout=timeouts, session=session)
@@ -50,6 +51,7 @@ class StripeApi:
         self._attempts = settings.attempts
         self._budget = budget
         self._sleep = sleep
+        self._read_only = read_only
         self.v1 = self._client.v1
 
     def close(self) -> None:
@@ -87,6 +89,8 @@ class StripeApi:
         Sent again after silence only under the same idempotency key. Without `key` (writes that converge, after a look)
         the key is fresh: a key made of the content would answer "already done" when a value goes back and forth.
         """
+        if self._read_only:
+            raise Rejected(f"Stripe was not asked to {what}: this is shadow mode, and nothing is written.", code="shadow")
         options = {"idempotency_key": key or f"once-{uuid.uuid4()}"}
         try:
             return self._send(_may_write_again, method, *arguments, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from adapters.stripe import translate, wire
+from adapters.stripe import translate, translate_reversals, wire
 from adapters.stripe.account import Account
 from adapters.stripe.client import Body
 from connector.errors import Rejected
@@ -63,15 +63,22 @@ class Movements:
         return _charge(self._api.read(f"read charge {charge}", self._api.v1.charges.retrieve, charge, params))
 
     def reversals(self, payment: str) -> list[GatewayReversal]:
-        found = [translate.refund_reversal(refund, payment) for refund in self._refunds(payment)]
+        return [one for one in self.reversal_states(payment) if one.moved]
+
+    def reversal_states(self, payment: str) -> list[GatewayReversal]:
+        disputes = self._dispute_states(payment)
+        disputed = any(dispute.moved for dispute in disputes)
+        refunds = [translate_reversals.refund(one, payment, disputed=disputed) for one in self._refunds(payment)]
+        return sorted([*refunds, *disputes], key=lambda one: (one.reversed_at, one.id))
+
+    def _dispute_states(self, payment: str) -> list[GatewayReversal]:
         disputes = self._disputes(payment)
-        if disputes:
-            method = self._method_of(payment)
-            found += [translate.dispute_reversal(dispute, payment, method) for dispute in disputes]
-        return sorted((one for one in found if one), key=lambda one: (one.reversed_at, one.id))
+        method = self._method_of(payment) if disputes else MethodKind.OTHER
+        return [translate_reversals.dispute(dispute, payment, method) for dispute in disputes]
 
     def _refunds(self, payment: str) -> list[wire.Refund]:
-        bodies = self._api.pages(f"list the refunds of {payment}", self._api.v1.refunds.list, _by_payment(payment))
+        params = {**_by_payment(payment), "expand": ["data.balance_transaction"]}
+        bodies = self._api.pages(f"list the refunds of {payment}", self._api.v1.refunds.list, params)
         return [wire.Refund.model_validate(body) for body in bodies]
 
     def _disputes(self, payment: str) -> list[wire.Dispute]:

@@ -9,19 +9,22 @@ import requests
 
 from adapters.stripe import translate
 from adapters.stripe.account import Account
+from adapters.stripe.checks import Checks
 from adapters.stripe.client import StripeApi
 from adapters.stripe.collecting import Collecting
 from adapters.stripe.customers import Customers
 from adapters.stripe.invoices import Invoices
 from adapters.stripe.movements import Movements
+from adapters.stripe.payouts import Payouts
 from adapters.stripe.settings import StripeSettings
 from adapters.stripe.subscriptions import Subscriptions
 from connector.model.agreement import Payer
 from connector.model.invoice import Adjustment, Customer, GatewayInvoice
 from connector.model.ledger import EventPage, GatewayPayment, GatewayReversal
 from connector.model.money import Money
+from connector.model.payout import BalanceLine, Payout
 from connector.model.subscription import Change, LiveSubscription, Subscription
-from connector.ports import Capability, Context, WriteKey
+from connector.ports import AccountCheck, Capability, Context, WriteKey
 
 
 class Stripe:
@@ -38,7 +41,9 @@ class Stripe:
         session: requests.Session | None = None,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
-        self._api = StripeApi(settings, context.budget, session=session, sleep=sleep or context.sleep)
+        self._api = StripeApi(
+            settings, context.budget, session=session, sleep=sleep or context.sleep, read_only=context.read_only
+        )
         account = Account(
             api=self._api, settings=settings, instance=context.instance, currency=context.currency, clock=context.clock
         )
@@ -47,6 +52,8 @@ class Stripe:
         self._invoices = Invoices(account)
         self._collecting = Collecting(account, self._invoices, self._customers)
         self._movements = Movements(account)
+        self._payouts = Payouts(account)
+        self._checks = Checks(account)
 
     def ping(self) -> None:
         self._api.read("answer", self._api.v1.customers.list, {"limit": 1})
@@ -133,3 +140,26 @@ class Stripe:
 
     def reversals(self, payment: str) -> Sequence[GatewayReversal]:
         return self._movements.reversals(payment)
+
+    def reversal_states(self, payment: str) -> Sequence[GatewayReversal]:
+        return self._movements.reversal_states(payment)
+
+    # The balance and what goes to the bank
+
+    def payouts(self, since: datetime) -> Iterator[Payout]:
+        return self._payouts.since(since)
+
+    def payout(self, id: str) -> Payout | None:
+        return self._payouts.get(id)
+
+    def payout_lines(self, id: str) -> Sequence[BalanceLine]:
+        return self._payouts.lines(id)
+
+    def balance_lines(self, since: datetime, until: datetime) -> Iterator[BalanceLine]:
+        return self._payouts.balance_lines(since, until)
+
+    def balance(self) -> Mapping[str, Money]:
+        return self._payouts.balance()
+
+    def account_checks(self) -> Sequence[AccountCheck]:
+        return self._checks.all()

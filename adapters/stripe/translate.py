@@ -18,7 +18,7 @@ from connector.model.invoice import (
     MethodKind,
     PaymentMethod,
 )
-from connector.model.ledger import GatewayEvent, GatewayPayment, GatewayReversal, ReversalReason
+from connector.model.ledger import GatewayEvent, GatewayPayment
 from connector.model.money import Money
 from connector.model.period import Cycle, add_months, period_of
 from connector.model.subscription import Item, LiveSubscription, Subscription
@@ -317,37 +317,6 @@ def gateway_payment(paid: wire.InvoicePayment, *, payment: str, charge: wire.Cha
 def _fee(charge: wire.Charge | None) -> Money | None:
     transaction = charge.balance_transaction if charge else None
     return money(transaction.fee, transaction.currency) if transaction else None
-
-
-def refund_reversal(refund: wire.Refund, payment: str) -> GatewayReversal | None:
-    """None for a refund that failed, was cancelled or still waits for the customer: that money is with us."""
-    if refund.status not in ("succeeded", "pending"):
-        return None
-    return GatewayReversal(
-        id=refund.id,
-        payment=payment,
-        amount=money(refund.amount, refund.currency),
-        reason=ReversalReason.REFUND,
-        detail=refund.reason.replace("_", " "),
-        reversed_at=moment(refund.created),
-    )
-
-
-def dispute_reversal(dispute: wire.Dispute, payment: str, method: MethodKind) -> GatewayReversal | None:
-    """A returned bank debit arrives as a dispute and is final; a card's counts while the funds are withdrawn."""
-    returned = method is MethodKind.BANK_DEBIT
-    withdrawn = sum(transaction.amount for transaction in dispute.balance_transactions) < 0
-    if dispute.status == "won" or not (returned or withdrawn):
-        return None
-    transactions = dispute.balance_transactions
-    return GatewayReversal(
-        id=dispute.id,
-        payment=payment,
-        amount=money(dispute.amount, dispute.currency),
-        reason=ReversalReason.BANK_RETURN if returned else ReversalReason.DISPUTE,
-        detail=dispute.reason.replace("_", " "),
-        reversed_at=moment(min((t.created for t in transactions), default=0) or dispute.created),
-    )
 
 
 # Events

@@ -203,6 +203,10 @@ class PaymentIntent(Wire):
     latest_charge: Any = None
 
 
+def _object_only(value: Any) -> Any:
+    return value if isinstance(value, dict) else None
+
+
 class Refund(Wire):
     id: str
     amount: int
@@ -210,6 +214,10 @@ class Refund(Wire):
     created: int
     status: Text = ""
     reason: Text = ""
+    pending_reason: Text = ""
+    failure_reason: Text = ""
+    metadata: Metadata = {}
+    balance_transaction: Annotated[BalanceTransaction | None, BeforeValidator(_object_only)] = None
 
 
 class Dispute(Wire):

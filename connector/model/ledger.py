@@ -22,6 +22,29 @@ class ReversalReason(StrEnum):
     BANK_RETURN = "bank_return"
 
 
+class ReversalStage(StrEnum):
+    """Where a refund or a dispute stands. A dispute that a bank debit came back by is LOST at once: it is final."""
+
+    PENDING = "pending"  # a refund on its way to the customer
+    REQUIRES_ACTION = "requires_action"  # a refund that waits for the customer
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # a refund that came back
+    CANCELED = "canceled"
+    INQUIRY = "inquiry"  # a question of the bank, before any dispute
+    OPENED = "opened"  # a dispute that waits for an answer
+    UNDER_REVIEW = "under_review"  # answered; the bank decides
+    WON = "won"  # or closed without a loss
+    LOST = "lost"
+
+
+class RefundIntent(StrEnum):
+    """What a refund is for, as told at the gateway (refund metadata `psa_connector_intent`) or by a person."""
+
+    CREDIT = "credit"  # a credit memo is expected: the invoice stays paid
+    OVERPAYMENT = "overpayment"  # money that was paid too much goes back
+    CANCEL_PAYMENT = "cancel_payment"  # the payment is taken back: the invoice is open again
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayPayment:
     """One payment, read again at the gateway (never taken from an event). Keyed on the invoice payment, not the invoice.
@@ -42,7 +65,10 @@ class GatewayPayment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayReversal:
-    """Money that moved back. `id` is the gateway's refund or dispute."""
+    """A refund, a dispute or a returned debit as it stands now. `id` is the gateway's refund or dispute.
+
+    `moved`: the money is away just now. Not so for an inquiry, a refund that failed or waits, a dispute that was won.
+    """
 
     id: str
     payment: str
@@ -50,6 +76,12 @@ class GatewayReversal:
     reason: ReversalReason
     detail: str
     reversed_at: datetime
+    stage: ReversalStage = ReversalStage.SUCCEEDED
+    status: str = ""  # the gateway's word for the stage
+    moved: bool = True
+    fee: Money | None = None  # what the gateway charged for it and has not given back; None while it has not said
+    intent: str = ""  # a RefundIntent, or "": nobody has said what this refund is for
+    on_open_dispute: bool = False  # a refund of a payment that a dispute also takes back: the customer may be paid twice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

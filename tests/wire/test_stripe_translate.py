@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from adapters.stripe import translate, wire
+from adapters.stripe import translate, translate_reversals, wire
 from connector.model.invoice import GatewayInvoiceState, MethodKind
-from connector.model.ledger import ReversalReason
+from connector.model.ledger import GatewayReversal, ReversalReason
 from connector.model.money import Money
 from connector.model.period import Cycle
 from connector.model.subscription import Item, Subscription
@@ -186,26 +186,39 @@ def test_a_returned_bank_debit_counts_at_once_and_a_card_dispute_when_funds_are_
     withdrawn = wire.BalanceTransaction(amount=-disputed.amount, fee=1500, currency="usd", created=1_781_000_000)
     given_back = withdrawn.model_copy(update={"amount": disputed.amount})
 
-    ach = translate.dispute_reversal(returned, "pi_1", MethodKind.BANK_DEBIT)
-    card = translate.dispute_reversal(disputed.model_copy(update={"balance_transactions": (withdrawn,)}), "pi_1", MethodKind.CARD)
-    both = disputed.model_copy(update={"balance_transactions": (withdrawn, given_back)})
+    ach = translate_reversals.dispute(returned, "pi_1", MethodKind.BANK_DEBIT)
+    card = in_dispute(disputed, (withdrawn,))
 
-    assert ach is not None
-    assert ach.reason is ReversalReason.BANK_RETURN
-    assert card is not None
-    assert card.reason is ReversalReason.DISPUTE
-    assert translate.dispute_reversal(unfunded, "pi_1", MethodKind.CARD) is None
-    assert translate.dispute_reversal(both, "pi_1", MethodKind.CARD) is None
-    assert translate.dispute_reversal(disputed.model_copy(update={"status": "won"}), "pi_1", MethodKind.CARD) is None
+    assert (ach.reason, ach.moved) == (ReversalReason.BANK_RETURN, True)
+    assert (card.reason, card.moved, card.fee) == (ReversalReason.DISPUTE, True, Money(1500, "USD"))
+    assert (in_dispute(unfunded).moved, in_dispute(unfunded).fee) == (False, None)
+    assert not in_dispute(disputed, (withdrawn, given_back)).moved
+    assert not in_dispute(disputed.model_copy(update={"status": "won"})).moved
+
+
+def in_dispute(body: wire.Dispute, moved: tuple[wire.BalanceTransaction, ...] | None = None) -> GatewayReversal:
+    changed = body if moved is None else body.model_copy(update={"balance_transactions": moved})
+    return translate_reversals.dispute(changed, "pi_1", MethodKind.CARD)
 
 
 @sampled
-def test_a_failed_refund_is_no_reversal() -> None:
-    failed = wire.Refund.model_validate(subject("story/events/refund.failed.json"))
+@pytest.mark.parametrize(
+    ("status", "pending", "moved"),
+    [
+        ("failed", "", False),
+        ("canceled", "", False),
+        ("requires_action", "", False),
+        ("pending", "insufficient_funds", False),
+        ("pending", "processing", True),
+        ("pending", "", True),
+        ("succeeded", "", True),
+    ],
+)
+def test_a_refund_counts_once_its_money_has_left_and_not_when_it_is_back(status: str, pending: str, *, moved: bool) -> None:
     made = wire.Refund.model_validate(subject("story/events/refund.created.json"))
+    body = made.model_copy(update={"status": status, "pending_reason": pending})
 
-    assert translate.refund_reversal(failed.model_copy(update={"status": "failed"}), "pi_1") is None
-    assert translate.refund_reversal(made.model_copy(update={"status": "pending"}), "pi_1") is not None
+    assert translate_reversals.refund(body, "pi_1", disputed=False).moved is moved
 
 
 @sampled
