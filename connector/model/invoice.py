@@ -162,11 +162,12 @@ class BooksPayment:
     dated: date  # the company's date
     method: MethodKind
     memo: str
+    deposit_to: str = ""  # id of the account that the money goes to; "": as the field mapping says, else undeposited funds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Posted:
-    """A payment as the books hold it."""
+    """A payment as the books hold it. `invoice`: of several the first; of a payment that was moved off its invoice none."""
 
     id: str
     amount: Money
@@ -174,3 +175,6 @@ class Posted:
     invoice: str  # "" when not applied
     customer: str
     deposited: bool = False
+    deposit: str = ""  # id of the deposit (as `Booked.id`) that it is in, ours or one made by hand
+    account: str = ""  # id of the account that the money went to
+    dated: date | None = None
