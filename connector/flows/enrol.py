@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from connector.errors import Rejected
 from connector.flows import agreements
+from connector.flows.books_invoices import with_mapped
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit, Payer
 from connector.model.invoice import Customer
@@ -38,7 +39,7 @@ def remember_payers(desk: Desk, alive: Iterable[BillingUnit]) -> None:
         rows = {row.key: row for row in payers.every(tx)}
         for key, payer in wanted.items():
             row = rows.get(key) or _new_row(payer)
-            row = replace(row, name=payer.name, email=payer.email)
+            row = with_mapped(replace(row, name=payer.name, email=payer.email), payer)
             if rows.get(key) != row:
                 payers.save(tx, row, now=desk.now())
 
