@@ -147,6 +147,7 @@ class Http:
         headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         classify: Classify = _nothing_wrong,
         limits: Limits | None = None,
+        read_only: bool = False,
     ) -> None:
         self.partner = partner
         self.base_url = base_url.rstrip("/")
@@ -160,6 +161,7 @@ class Http:
         self._headers = headers
         self._classify = classify
         self._limits = limits or Limits()
+        self._read_only = read_only
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._guard = threading.Lock()
@@ -187,7 +189,8 @@ class Http:
 
         `idempotent`: it may be sent again by itself. `query`: it only asks, though it may be a POST.
         Raises what `classify` says; RetryLater when the partner cannot answer and nothing was written; OutcomeUnknown when
-        a write met silence or a 5xx; Rejected for a redirect, a body that is too large, or an address outside `base_url`.
+        a write met silence or a 5xx; Rejected for a redirect, a body that is too large, an address outside `base_url`, and for
+        every write where only reading is allowed.
         """
         body, extra = _encode(json, data)
         url = self.address(path_or_url)
@@ -197,6 +200,8 @@ class Http:
         request = _Request(
             method=method.upper(), url=url, path=path, body=body, headers={**extra, **(headers or {})}, query=query
         )
+        if self._read_only and not request.reads:
+            raise Rejected(f"{self.partner}: {request.method} {path} was not sent: this is shadow mode.", code="shadow")
         return self._until_answered(request, idempotent=idempotent)
 
     def address(self, path_or_url: str) -> str:

@@ -27,6 +27,7 @@ from connector.mapping import load_mapping
 from connector.model.plan import Limits, refusals
 from connector.ports import AdapterSpec, Clock, Context
 from connector.pulse import Pulse, watched
+from connector.readonly import read_only
 from connector.store import Store, freshness, settings
 from connector.store.budget import Rate, StoredBudget
 from connector.store.tokens import StoredTokens
@@ -261,8 +262,10 @@ def _desk(
             budget=budget,
             mapping=mapping,
             sleep=sleep,
+            read_only=config.mode == "shadow",
         )
-        return watched(_built(spec, part.settings, context), pulse)
+        built = watched(_built(spec, part.settings, context), pulse)
+        return read_only(built) if config.mode == "shadow" else built
 
     return Desk(
         store=store,

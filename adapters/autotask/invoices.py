@@ -10,7 +10,8 @@ from decimal import Decimal
 from adapters.autotask import translate, wire
 from adapters.autotask.client import Client
 from adapters.autotask.scan import ContractReader
-from connector.model.invoice import PsaInvoice
+from connector.model.invoice import PsaInvoice, Received
+from connector.model.money import Money
 
 POSTED_BEFORE = timedelta(days=92)  # so long an item may have waited, posted, for its invoice
 ON_AN_INVOICE = {"op": "exist", "field": "invoiceID"}
@@ -39,6 +40,14 @@ class InvoiceReader:
             return None
         (made,) = self._translated([found], self._items_of([found.id]))
         return made
+
+    def received(self, id: str) -> list[Received]:
+        record = self.client.get("Invoices", id) if id.isdigit() else None
+        found = translate.read_invoice(record) if record is not None else None
+        if found is None or found.paid is None or found.voided:
+            return []
+        currency = self.contracts.currencies.get(found.company, self.currency)
+        return [Received(id=id, invoice=id, amount=Money.from_major(found.total, currency), dated=found.paid)]
 
     def _items_of(self, invoices: Collection[int]) -> dict[int, list[wire.Item]]:
         return _by_invoice(map(translate.read_item, self.client.among("BillingItems", "invoiceID", invoices)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 from adapters.autotask import translate
@@ -15,7 +15,7 @@ from adapters.autotask.settings import AutotaskSettings
 from connector.errors import ConfigError, Rejected
 from connector.mapping.spec import FieldMapping
 from connector.model.agreement import Agreement, AgreementRef, Payer, Unchanged, Unusable
-from connector.model.invoice import PaidRecord, PaidState, PsaInvoice
+from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, Received
 from connector.ports import AdapterSpec, Capability, Context, Role
 
 NAME = translate.NAME
@@ -62,6 +62,10 @@ class Autotask:
 
     def invoice(self, id: str) -> PsaInvoice | None:
         return self._invoices.one(id)
+
+    def received(self, invoice: str) -> Sequence[Received]:
+        """All that Autotask knows is the day on which all of it was paid."""
+        return self._invoices.received(invoice)
 
     def record_paid(self, invoice: str, paid: PaidState) -> PaidRecord:
         """`recorded` is 0 while the invoice is not paid in full: Autotask cannot hold a part."""

@@ -9,7 +9,7 @@ from adapters.connectwise import paid, translate, wire
 from adapters.connectwise.client import Client, Record
 from adapters.connectwise.paid import Add, Change, Row, Sums, Write
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected
-from connector.model.invoice import PaidRecord, PaidState, PsaInvoice
+from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, Received
 from connector.model.money import Money
 
 
@@ -69,6 +69,21 @@ class PaymentWriter:
         paid.check_shown(after.invoice, expected)
         self._asked.pop(id, None)
         return _said(after.invoice, rows, expected, state.collected, wrote=bool(steps))
+
+    def received(self, id: str) -> list[Received]:
+        """Without the rows by which a credit memo was applied."""
+        payments = [self._payment(row, id) for row in self.client.list(f"/finance/invoices/{id}/payments")]
+        return [
+            Received(
+                id=str(payment.id),
+                invoice=id,
+                amount=Money.from_major(payment.amount, self.currency),
+                dated=payment.payment_date,
+                by=payment.applied_by.strip(),
+            )
+            for payment in payments
+            if payment.credit is None
+        ]
 
     def _look(self, id: str) -> _Look:
         record = self.client.get(f"/finance/invoices/{id}")

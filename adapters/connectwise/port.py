@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from adapters.connectwise import translate
@@ -17,7 +17,7 @@ from adapters.http import Http
 from connector.errors import ConfigError, Rejected
 from connector.mapping.spec import FieldMapping
 from connector.model.agreement import Agreement, AgreementRef, Payer, Unchanged, Unusable
-from connector.model.invoice import PaidRecord, PaidState, PsaInvoice
+from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, Received
 from connector.ports import AdapterSpec, Capability, Context, Role
 
 NAME = translate.NAME
@@ -69,6 +69,10 @@ class ConnectWise:
     def invoice(self, id: str) -> PsaInvoice | None:
         record = self._client.get(f"/finance/invoices/{id}")
         return None if record is None else translate.invoice(translate.read_invoice(record), self._context.currency)
+
+    def received(self, invoice: str) -> Sequence[Received]:
+        """One request."""
+        return self._payments.received(invoice)
 
     def record_paid(self, invoice: str, paid: PaidState) -> PaidRecord:
         """Also Rejected when what is read back is not what was meant, with the figures."""

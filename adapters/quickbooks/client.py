@@ -31,6 +31,7 @@ class Client:
             budget=context.budget,
             clock=context.clock,
             sleep=context.sleep,
+            read_only=context.read_only,
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,
             classify=classify,

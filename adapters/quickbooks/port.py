@@ -14,7 +14,7 @@ from adapters.quickbooks.settings import QuickBooksSettings
 from adapters.quickbooks.tokens import PARTNER
 from connector.errors import ConfigError, Rejected
 from connector.model.agreement import Payer
-from connector.model.invoice import BooksInvoice, BooksPayment, Posted
+from connector.model.invoice import BooksInvoice, BooksPayment, Posted, Received
 from connector.model.money import Money
 from connector.ports import Capability, Context, WriteKey
 
@@ -80,6 +80,15 @@ class QuickBooks:
                 totals[customer] = totals[customer] + amount if totals.get(customer) else amount
         return totals
 
+    def received(self, invoices: Collection[BooksInvoice]) -> Mapping[str, Sequence[Received]]:
+        """One request for every 100 customers, more where they have more than 1000 payments."""
+        found: dict[str, list[Received]] = {invoice.id: [] for invoice in invoices}
+        for row in self._client.query_in("Payment", "CustomerRef", {invoice.customer for invoice in invoices}):
+            for received in translate.received(wire.read(wire.Payment, row), self._context.currency):
+                if received.invoice in found:
+                    found[received.invoice].append(received)
+        return found
+
     def customer(self, payer: Payer) -> str | None:
         """One request."""
         match = self._rules.of_payer(payer)
@@ -136,7 +145,7 @@ class QuickBooks:
     def post(self, payment: BooksPayment, *, key: WriteKey) -> Posted:
         """Two requests, one without an invoice. The customer is the invoice's, the applied part its balance at most.
 
-        Rejected with code `missing` when the invoice is gone, `period_closed` when the books are closed for its date.
+        Rejected with code `missing` when the invoice is gone, `closed_period` when the books are closed for its date.
         """
         with self._about(f"Payment of {payment.amount} dated {payment.dated.isoformat()}"):
             for step in range(ATTEMPTS):

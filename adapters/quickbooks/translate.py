@@ -16,7 +16,7 @@ from quickbooks.objects.payment import Payment, PaymentLine
 
 from adapters.quickbooks import wire
 from connector.errors import Rejected
-from connector.model.invoice import BooksInvoice, BooksPayment, Posted
+from connector.model.invoice import BooksInvoice, BooksPayment, Posted, Received
 from connector.model.money import Money
 from connector.ports import WriteKey
 
@@ -92,6 +92,20 @@ def posted(payment: wire.Payment, currency: str) -> Posted:
         customer=payment.customer_ref.value,
         deposited=payment.deposited,
     )
+
+
+def received(payment: wire.Payment, currency: str) -> list[Received]:
+    """Its part of each invoice."""
+    return [
+        Received(
+            id=payment.id,
+            invoice=invoice,
+            amount=_money(part, payment.currency_ref, currency),
+            dated=date.fromisoformat(payment.txn_date[:10]) if payment.txn_date else None,
+            by=payment.payment_ref_num,
+        )
+        for invoice, part in payment.applied().items()
+    ]
 
 
 def invoice(found: wire.Invoice, currency: str) -> BooksInvoice:

@@ -197,6 +197,9 @@ class Config(Part):
         description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; with a password as {file: PATH} or {env: NAME}.",
     )
     secrets: Secrets = Field(description="Keys of the agent itself.")
+    mode: Literal["live", "shadow"] = Field(
+        "live", description="shadow: compute and compare everything, write nothing anywhere; see `connector go-live-report`."
+    )
     collect_from: CalendarDate = Field(description="Nothing dated earlier is charged.")
     psa: MappedConnection = Field(description="The source of truth for agreements.")
     gateway: Connection = Field(description="Where payments are collected.")

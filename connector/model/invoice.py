@@ -61,6 +61,17 @@ class PaidRecord:
     wrote: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A payment that somebody recorded on an invoice, us included. `by`: who or how, in the partner's words; may be empty."""
+
+    id: str
+    invoice: str  # id in the same partner
+    amount: Money
+    dated: date | None
+    by: str = ""
+
+
 class MethodKind(StrEnum):
     CARD = "card"
     BANK_DEBIT = "bank_debit"

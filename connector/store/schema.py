@@ -268,4 +268,15 @@ setting = Table(
     Column("changed_at", UtcDateTime, nullable=False),
 )
 
+shadow_charge = Table(
+    "shadow_charge",
+    metadata,
+    Column("id", sa.Text, primary_key=True),
+    Column("unit", sa.Text, nullable=False),
+    Column("bill_day", sa.Date, nullable=False),
+    Column("content", JsonText, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+Index("shadow_charge_by_bill_day", shadow_charge.c.bill_day)
+
 APPEND_ONLY = ("ledger_entry", "ledger_fee", "audit")  # triggers forbid to change or delete their rows
