@@ -170,7 +170,7 @@ def test_the_entity_library_queries_batches_and_asks_for_changes(library: Librar
     assert len(result.successes) == 3
     assert [c.DisplayName for c in Customer.filter(DisplayName="O'Neil 1", qb=library)] == ["O'Neil 1"]
     assert Customer.count(qb=library) == 4
-    assert len(Account.all(qb=library)) == 7
+    assert len(Account.all(qb=library)) == 11
     assert [m.Name for m in PaymentMethod.choose(["ACH", "Check"], field="Name", qb=library)] == ["Check", "ACH"]
     assert [i.status for i in changes.Invoice] == ["Deleted"]
     assert len(list(changes.Customer)) == 4

@@ -24,7 +24,8 @@ class Bookkeeper:
     def actions(self) -> dict[str, Callable[..., Any]]:
         names = (
             "enter_customer enter_invoice enter_payment enter_credit_memo delete_invoice void_invoice delete_payment void_payment"
-            " edit_payment make_deposit undo_deposit close_books rename_customer merge_customers deactivate_account"
+            " edit_payment move_payment make_deposit undo_deposit take_out_of_deposit enter_journal delete_journal"
+            " delete_transfer close_books rename_customer merge_customers deactivate_customer add_account deactivate_account"
             " disconnect reconnect"
         )
         return {name: getattr(self, name) for name in names.split()}
@@ -87,6 +88,14 @@ class Bookkeeper:
             body |= {"TotalAmt": Decimal(amount), "Line": _at_most(payment["Line"], Decimal(amount))}
         self._company.update("Payment", body)
 
+    def move_payment(self, id: str, number: str | None) -> None:
+        """All of it onto that invoice, as far as that is open; None: onto nothing."""
+        payment = self._company.get("Payment", id)
+        freed = self._company.update("Payment", self._handle(payment) | {"sparse": True, "Line": []})
+        if number is not None:
+            lines = self._lines(ref(payment, "CustomerRef"), payment["TotalAmt"], number)
+            self._company.update("Payment", self._handle(freed) | {"sparse": True, "Line": lines})
+
     def make_deposit(self, payment_ids: list[str], dated: Day | None = None, fee: Amount = 0, into: str = "Checking") -> str:
         payments = [self._company.get("Payment", id) for id in payment_ids]
         lines: list[Record] = [
@@ -103,6 +112,28 @@ class Bookkeeper:
     def undo_deposit(self, id: str) -> None:
         self._company.delete("Deposit", self._handle(self._company.get("Deposit", id)))
 
+    def take_out_of_deposit(self, payment: str) -> None:
+        """The payment is in Undeposited Funds again, the deposit smaller by it; a deposit of nothing else is deleted."""
+        deposit = self._company.get("Deposit", self._company.deposit_of(payment))
+        kept = [line for line in deposit["Line"] if ("Payment", payment) not in links(line)]
+        if kept:
+            self._company.update("Deposit", self._handle(deposit) | {"sparse": True, "Line": kept})
+        else:
+            self.undo_deposit(deposit["Id"])
+
+    def enter_journal(self, debit: str, credit: str, amount: Amount, dated: Day | None = None, customer: str = "") -> str:
+        """Between two accounts, by name; `customer` (by name) stands on both lines."""
+        sides = (("Debit", debit), ("Credit", credit))
+        lines = [self._journal_line(side, account, Decimal(amount), customer) for side, account in sides]
+        return self._id(self._company.create("JournalEntry", {"Line": lines} | ({"TxnDate": str(dated)} if dated else {})))
+
+    def delete_journal(self, id: str) -> None:
+        """Payments that are applied to it become unapplied."""
+        self._company.delete("JournalEntry", self._handle(self._company.get("JournalEntry", id)))
+
+    def delete_transfer(self, id: str) -> None:
+        self._company.delete("Transfer", self._handle(self._company.get("Transfer", id)))
+
     def close_books(self, through: Day | None) -> None:
         """Nothing dated on or before that day can be written any more; None opens the books again."""
         self._company.closed_through = date.fromisoformat(str(through)) if through else None
@@ -114,11 +145,20 @@ class Bookkeeper:
     def merge_customers(self, keep: str, gone: str) -> None:
         """Everything of `gone` becomes `keep`'s; `gone` stays as an inactive name."""
         keeper, goner = self._company.named("Customer", keep), self._company.named("Customer", gone)
-        for kind in ("Invoice", "CreditMemo", "Payment", "RefundReceipt"):
-            for txn in self._company.found_by(kind, "CustomerRef", [goner["Id"]]):
-                self._company.move_customer(kind, txn["Id"], keeper)
+        for kind in ("JournalEntry", "Deposit", "Invoice", "CreditMemo", "Payment", "RefundReceipt"):
+            for id in self._company.naming_customer(kind, goner["Id"]):
+                self._company.move_customer(kind, id, keeper, gone=goner["Id"])
         body = self._handle(goner) | {"sparse": True, "DisplayName": f"{gone} (deleted)", "Active": False}
         self._company.update("Customer", body)
+
+    def deactivate_customer(self, name: str) -> None:
+        customer = self._company.named("Customer", name)
+        self._company.update("Customer", self._handle(customer) | {"sparse": True, "Active": False})
+
+    def add_account(self, name: str, type: str, subtype: str = "", classification: str = "Asset") -> str:
+        """`type` as in QuickBooks: Bank, Other Current Asset, Expense, ..."""
+        body = {"Name": name, "AccountType": type, "AccountSubType": subtype or type.replace(" ", "")}
+        return self._id(self._company.create("Account", body | {"Classification": classification}))
 
     def deactivate_account(self, name: str) -> None:
         account = self._company.named("Account", name)
@@ -137,6 +177,13 @@ class Bookkeeper:
         subtotal = {"Amount": amount, "DetailType": "SubTotalLineDetail", "SubTotalLineDetail": {}}
         body: Record = {"CustomerRef": {"value": customer["Id"]}, "Line": [line, subtotal]}
         return body | ({"TxnDate": str(dated)} if dated else {})
+
+    def _journal_line(self, side: str, account: str, amount: Decimal, customer: str) -> Record:
+        detail: Record = {"PostingType": side, "AccountRef": {"value": self._company.named("Account", account)["Id"]}}
+        if customer:
+            entity = {"value": self._company.named("Customer", customer)["Id"], "name": customer}
+            detail["Entity"] = {"Type": "Customer", "EntityRef": entity}
+        return {"Amount": amount, "DetailType": "JournalEntryLineDetail", "JournalEntryLineDetail": detail}
 
     def _lines(self, customer: str, amount: Decimal, number: str) -> list[Record]:
         invoice = self._invoice(number)

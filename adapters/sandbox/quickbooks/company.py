@@ -9,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapters.sandbox.quickbooks import refusals
+from adapters.sandbox.quickbooks import entries, refusals
+from adapters.sandbox.quickbooks.postings import Postings
 from adapters.sandbox.quickbooks.refusals import Refused
 from adapters.sandbox.quickbooks.shapes import SHAPES, Shape
 
@@ -56,6 +57,7 @@ class Company:
         self._now = now
         self.currency = currency
         self.records: dict[str, dict[str, Record]] = {name: {} for name in SHAPES}
+        self.postings = Postings(self.records["Account"])
         self.deleted: list[tuple[str, Record]] = []
         self.closed_through: date | None = None
         self.period_closed_code = "5010"  # 6210 is seen as well
@@ -108,7 +110,7 @@ class Company:
         self._not_deposited(kind, record)
         self._unlink(kind, record)
         del self.records[kind][record["Id"]]
-        self._settle_customer(ref(record, "CustomerRef"))
+        self._settle_customers(self.postings.remove(kind, record["Id"]))
         self._bump(record)
         self.deleted.append((kind, record))
         return {"domain": "QBO", "status": "Deleted", "Id": record["Id"]}
@@ -154,12 +156,25 @@ class Company:
                 return str(link["TxnId"])
         return ""
 
-    def move_customer(self, kind: str, id: str, customer: Record) -> None:
+    def move_customer(self, kind: str, id: str, customer: Record, *, gone: str) -> None:
         """A merge gives a transaction another customer without any of the checks."""
         record = self.records[kind][id]
-        record["CustomerRef"] = {"value": customer["Id"], "name": customer["DisplayName"]}
+        if "CustomerRef" in record:
+            record["CustomerRef"] = {"value": customer["Id"], "name": customer["DisplayName"]}
+        for line in record.get("Line", []):
+            for entity, name in _entities(line):
+                if ref(entity, name) == gone:
+                    entity[name] = {**entity[name], "value": customer["Id"], "name": customer["DisplayName"]}
         self._bump(record)
+        self._take_back(record)
         self._put(SHAPES[kind], record)
+
+    def naming_customer(self, kind: str, customer: str) -> list[str]:
+        """Ids of transactions that name the customer, on the whole or on one of their lines."""
+        if "CustomerRef" in SHAPES[kind].writable:
+            return [record["Id"] for record in self.found_by(kind, "CustomerRef", [customer])]
+        named = [(id, _entities(line)) for id, record in self.records[kind].items() for line in record.get("Line", [])]
+        return list(dict.fromkeys(id for id, entities in named if any(ref(e, name) == customer for e, name in entities)))
 
     def found_by(self, kind: str, field: str, values: Iterable[str]) -> list[Record]:
         """Records by one of the INDEXED fields; text is compared without case."""
@@ -172,15 +187,8 @@ class Company:
         return list(found.values())
 
     def account_balance(self, id: str) -> Decimal:
-        """What payments and deposits put into an account and took out of it."""
-        total = Decimal(0)
-        for payment in self.records["Payment"].values():
-            if ref(payment, "DepositToAccountRef") == id and not self.deposit_of(payment["Id"]):
-                total += payment["TotalAmt"]
-        for deposit in self.records["Deposit"].values():
-            if ref(deposit, "DepositToAccountRef") == id:
-                total += deposit["TotalAmt"]
-        return total
+        """Debits less credits of all time."""
+        return self.postings.balance(id)
 
     # How it is done.
 
@@ -227,7 +235,7 @@ class Company:
                 self._mark_deposited(record)
             case "Invoice" | "CreditMemo":
                 self._settle(shape.name, record)
-        self._settle_customer(ref(record, "CustomerRef"))
+        self._settle_customers(self.postings.enter(shape.name, record))
 
     def _defaults(self, shape: Shape, record: Record, old: Record | None = None) -> None:
         if not shape.transaction:
@@ -268,7 +276,9 @@ class Company:
             case "Invoice" | "CreditMemo" | "RefundReceipt":
                 self._check_sale(shape, record, old)
             case "JournalEntry":
-                self._check_journal(record)
+                entries.check_journal(record, self._account, self._named, amount)
+            case "Transfer":
+                entries.check_transfer(record, self._account, amount)
 
     def _check_transaction(self, shape: Shape, record: Record, old: Record | None, include: str) -> None:
         self._open_period(record, old)
@@ -296,18 +306,23 @@ class Company:
             raise refusals.duplicate_name()
 
     def _customer(self, record: Record) -> Record:
-        id = ref(record, "CustomerRef")
-        if not id:
-            raise refusals.missing("CustomerRef")
-        customer = self.records["Customer"].get(id)
-        if customer is None:
-            raise refusals.no_such_reference("CustomerRef", id)
-        if not customer["Active"]:
-            raise refusals.not_found()
-        record["CustomerRef"] = {"value": id, "name": customer["DisplayName"]}
+        customer = self._named(record, "CustomerRef")
+        record["CustomerRef"] = {"value": customer["Id"], "name": customer["DisplayName"]}
         return customer
 
-    def _account(self, record: Record, name: str) -> Record:
+    def _named(self, record: Mapping[str, Any], name: str) -> Record:
+        """The active customer that a reference names."""
+        id = ref(record, name)
+        if not id:
+            raise refusals.missing(name)
+        customer = self.records["Customer"].get(id)
+        if customer is None:
+            raise refusals.no_such_reference(name, id)
+        if not customer["Active"]:
+            raise refusals.not_found()
+        return customer
+
+    def _account(self, record: Mapping[str, Any], name: str) -> Record:
         id = ref(record, name)
         account = self.records["Account"].get(id)
         if account is None:
@@ -344,12 +359,14 @@ class Company:
             line["Amount"] = amount(line.get("Amount", 0), "Line.Amount")
             kind, id = self._line_target(line)
             target = self.get(kind, id)
-            if ref(target, "CustomerRef") != customer["Id"]:
+            total = self.postings.receivable_of(kind, id, customer["Id"])
+            if ref(target, "CustomerRef") != customer["Id"] and not total:
                 raise refusals.business("The customer of the payment must be the customer of the linked transaction.")
             taken[id] = taken.get(id, Decimal(0)) + line["Amount"]
-            if line["Amount"] < 0 or taken[id] > self._open(target, without=(old or {}).get("Id", "")):
+            left = abs(total) - self._used(id, customer["Id"], without=(old or {}).get("Id", ""))
+            if line["Amount"] < 0 or taken[id] > left:
                 raise refusals.business("You cannot apply more than the open balance of the linked transaction.")
-            used += line["Amount"] if kind == "Invoice" else -line["Amount"]
+            used += line["Amount"] if total > 0 else -line["Amount"]
         if used > record["TotalAmt"]:
             raise refusals.business("The amount applied is more than the amount of the payment.")
 
@@ -358,15 +375,17 @@ class Company:
         if len(targets) != 1:
             raise refusals.missing("Line.LinkedTxn")
         kind, id = targets[0]
-        if kind not in ("Invoice", "CreditMemo"):
+        if kind not in ("Invoice", "CreditMemo", "JournalEntry"):
             raise refusals.no_such_reference("Line.LinkedTxn.TxnType", kind)
         line["LinkedTxn"] = [{"TxnId": id, "TxnType": kind}]
         return kind, id
 
     def _check_deposit(self, record: Record, old: Record | None) -> None:
         account = self._account(record, "DepositToAccountRef")
-        if account["AccountType"] != "Bank":
+        if account["AccountType"] not in ("Bank", "Other Current Asset"):
             raise refusals.business("Select a bank account for this deposit.")
+        if not record.get("Line"):
+            raise refusals.missing("Line")
         total = Decimal(0)
         for line in record.get("Line", []):
             line["Amount"] = amount(line.get("Amount", 0), "Line.Amount")
@@ -380,10 +399,7 @@ class Company:
         targets = list(links(line))
         if not targets or line.get("DetailType"):
             # Even with a linked payment a line that names its detail is taken for a fresh deposit into an account.
-            detail = line.get("DepositLineDetail") or {}
-            if not ref(detail, "AccountRef"):
-                raise refusals.missing("Line.DepositLineDetail.AccountRef")
-            self._account(detail, "AccountRef")
+            entries.check_deposit_detail(line, self._account, self._named)
             return
         for kind, id in targets:
             if kind != "Payment":
@@ -409,42 +425,34 @@ class Company:
         if old and record["TotalAmt"] < self._used(old["Id"]):
             raise refusals.business("The total cannot be less than what is applied to it.")
 
-    def _check_journal(self, record: Record) -> None:
-        sides = {"Debit": Decimal(0), "Credit": Decimal(0)}
-        for line in record.get("Line", []):
-            detail = line.get("JournalEntryLineDetail") or {}
-            self._account(detail, "AccountRef")
-            if detail.get("PostingType") not in sides:
-                raise refusals.missing("Line.JournalEntryLineDetail.PostingType")
-            line["Amount"] = amount(line.get("Amount", 0), "Line.Amount")
-            sides[detail["PostingType"]] += line["Amount"]
-        if sides["Debit"] != sides["Credit"] or not sides["Debit"]:
-            raise refusals.business("The debits and credits of a journal entry must be equal.")
-        record["TotalAmt"] = sides["Debit"]
-
     def _not_deposited(self, kind: str, record: Record) -> None:
         if kind == "Payment" and self.deposit_of(record["Id"]):
             raise refusals.deposited()
 
     # Balances.
 
-    def _used(self, id: str, without: str = "") -> Decimal:
-        return sum((part for payment, part in self._applied.get(id, {}).items() if payment != without), Decimal(0))
+    def _used(self, id: str, customer: str = "", without: str = "") -> Decimal:
+        """How much payments (of that customer, without that one) cover of a transaction."""
+        of = self.records["Payment"]
+        parts = self._applied.get(id, {}).items()
+        return sum((n for p, n in parts if p != without and customer in ("", ref(of[p], "CustomerRef"))), Decimal(0))
 
-    def _open(self, target: Record, *, without: str = "") -> Decimal:
-        return Decimal(target["TotalAmt"]) - self._used(target["Id"], without)
+    def _open(self, kind: str, target: Record, customer: str) -> Decimal:
+        if kind == "JournalEntry":
+            return abs(self.postings.receivable_of(kind, target["Id"], customer)) - self._used(target["Id"], customer)
+        return Decimal(target["TotalAmt"]) - self._used(target["Id"])
 
     def _apply(self, payment: Record) -> None:
-        used = Decimal(0)
+        used, customer = Decimal(0), ref(payment, "CustomerRef")
         for line in payment["Line"]:
             for kind, id in links(line):
                 parts = self._applied.setdefault(id, {})
                 parts[payment["Id"]] = parts.get(payment["Id"], Decimal(0)) + line["Amount"]
-                used += line["Amount"] if kind == "Invoice" else -line["Amount"]
+                used += line["Amount"] if self.postings.receivable_of(kind, id, customer) > 0 else -line["Amount"]
                 target = self.records[kind][id]
                 self._settle(kind, target)
                 self._touch(target)
-                line["LineEx"] = _line_ex(target)
+                line["LineEx"] = _line_ex(target, self._open(kind, target, customer))
         payment["UnappliedAmt"] = payment["TotalAmt"] - used
 
     def _take_back(self, record: Record) -> None:
@@ -472,22 +480,16 @@ class Company:
         self._apply(payment)
 
     def _settle(self, kind: str, target: Record) -> None:
-        target["Balance"] = self._open(target)
+        if kind == "JournalEntry":
+            return  # shows neither a balance nor what is linked to it
+        target["Balance"] = self._open(kind, target, "")
         if kind == "CreditMemo":
             target["RemainingCredit"] = target["Balance"]
         target["LinkedTxn"] = [{"TxnId": id, "TxnType": "Payment"} for id in self._applied.get(target["Id"], ())]
 
-    def _settle_customer(self, id: str) -> None:
-        customer = self.records["Customer"].get(id)
-        if customer:
-            customer["Balance"] = customer["BalanceWithJobs"] = sum(
-                (sign * Decimal(txn[field]) for sign, field, txn in self._of_customer(id)), Decimal(0)
-            )
-
-    def _of_customer(self, id: str) -> Iterable[tuple[int, str, Record]]:
-        for kind, sign, field in (("Invoice", 1, "Balance"), ("CreditMemo", -1, "Balance"), ("Payment", -1, "UnappliedAmt")):
-            for txn in self.found_by(kind, "CustomerRef", [id]):
-                yield sign, field, txn
+    def _settle_customers(self, ids: Iterable[str]) -> None:
+        for customer in (self.records["Customer"][id] for id in ids if id in self.records["Customer"]):
+            customer["Balance"] = customer["BalanceWithJobs"] = self.postings.owed_by(customer["Id"])
 
     def _mark_deposited(self, deposit: Record) -> None:
         for line in deposit.get("Line", []):
@@ -541,8 +543,17 @@ def _nothing(line: Record) -> Record:
     return {**line, "Amount": Decimal(0)}
 
 
-def _line_ex(target: Record) -> Record:
-    pairs = {"txnId": target["Id"], "txnOpenBalance": f"{target['Balance']:.2f}"}
+def _entities(line: Mapping[str, Any]) -> Iterator[tuple[Record, str]]:
+    """Where a line of a journal or a deposit names a customer: the record and the name of the reference in it."""
+    entity = (line.get("JournalEntryLineDetail") or {}).get("Entity")
+    if entity:
+        yield entity, "EntityRef"
+    if (line.get("DepositLineDetail") or {}).get("Entity"):
+        yield line["DepositLineDetail"], "Entity"
+
+
+def _line_ex(target: Record, balance: Decimal) -> Record:
+    pairs = {"txnId": target["Id"], "txnOpenBalance": f"{balance:.2f}"}
     if target.get("DocNumber"):
         pairs["txnReferenceNumber"] = target["DocNumber"]
     return {"any": [_name_value(name, value) for name, value in pairs.items()]}

@@ -14,6 +14,7 @@ from adapters.sandbox.quickbooks import query, refusals
 from adapters.sandbox.quickbooks.bookkeeper import Bookkeeper
 from adapters.sandbox.quickbooks.company import PACIFIC, Company, Record, stamp
 from adapters.sandbox.quickbooks.refusals import Refused
+from adapters.sandbox.quickbooks.reports import Reports
 from adapters.sandbox.quickbooks.shapes import BY_PATH, SHAPES, Shape
 from adapters.sandbox.quickbooks.tokens import Tokens
 from adapters.sandbox.wire import Request, Response, Router, plain
@@ -35,6 +36,10 @@ _ACCOUNTS = (
     ("91", "Sales Tax Payable", "Other Current Liability", "SalesTaxPayable", "Liability"),
     ("92", "Merchant fees", "Expense", "OfficeGeneralAdministrativeExpenses", "Expense"),
     ("93", "Stripe Clearing", "Bank", "CashOnHand", "Asset"),
+    ("94", "Disputed Payments", "Other Current Asset", "OtherCurrentAssets", "Asset"),
+    ("95", "Stripe Reserve", "Other Current Asset", "OtherCurrentAssets", "Asset"),
+    ("96", "Web Shop Clearing", "Other Current Asset", "OtherCurrentAssets", "Asset"),
+    ("97", "Retained Earnings", "Equity", "RetainedEarnings", "Equity"),
 )
 _METHODS = (
     ("Cash", "NON_CREDIT_CARD"),
@@ -59,6 +64,7 @@ class QuickBooks:
     def __init__(self, world: World) -> None:
         self._world = world
         self.company = Company(lambda: world.now)
+        self.reports = Reports(self.company, lambda: world.now.astimezone(PACIFIC).date(), self._time)
         self.tokens = Tokens(lambda: world.now, world.random)
         self.bookkeeper = Bookkeeper(self.company, self.tokens)
         self.actions = self.bookkeeper.actions()
@@ -120,6 +126,7 @@ class QuickBooks:
         router.add("POST", f"{base}/query", self._query_by_post)
         router.add("GET", f"{base}/cdc", self._cdc)
         router.add("POST", f"{base}/batch", self._batch)
+        router.add("GET", f"{base}/reports/{{report}}", self._report)
         router.add("GET", f"{base}/{{entity}}/{{id}}", self._read)
         router.add("POST", f"{base}/{{entity}}", self._write)
         return router
@@ -180,6 +187,9 @@ class QuickBooks:
     def _read(self, request: Request, *, entity: str, id: str) -> Response:  # noqa: ARG002
         shape = self._shape(entity)
         return self._json({shape.name: self._shown(shape.name, self.company.get(shape.name, id)), "time": self._time()})
+
+    def _report(self, request: Request, *, report: str) -> Response:
+        return self._json(self.reports.report(report, request.params))
 
     def _write(self, request: Request, *, entity: str) -> Response:
         shape = self._shape(entity)
@@ -300,6 +310,9 @@ class QuickBooks:
         if kind == "Account" and record["Classification"] == "Asset":
             balance = self.company.account_balance(record["Id"])
             return record | {"CurrentBalance": balance, "CurrentBalanceWithSubAccounts": balance}
+        if kind == "Preferences" and self.company.closed_through:
+            prefs = {**record["AccountingInfoPrefs"], "BookCloseDate": self.company.closed_through.isoformat()}
+            return record | {"AccountingInfoPrefs": prefs}
         return dict(record)
 
     def _json(self, content: object) -> Response:
@@ -317,6 +330,8 @@ class QuickBooks:
         for number, (name, type) in enumerate(_METHODS, 1):
             records["PaymentMethod"][str(number)] = {"Name": name, "Active": True, "Type": type, **common, "Id": str(number)}
         about = {"CompanyName": COMPANY_NAME, "LegalName": COMPANY_NAME, "Country": "US", "FiscalYearStartMonth": "January"}
+        prefs = {"UseAccountNumbers": False, "FirstMonthOfFiscalYear": "January", "CustomerTerminology": "Customers"}
+        records["Preferences"]["1"] = {"AccountingInfoPrefs": prefs, **common, "Id": "1"}
         records["CompanyInfo"][REALM] = {**about, "DefaultTimeZone": "America/New_York", **common, "Id": "1"}
 
 

@@ -161,7 +161,17 @@ _ALL = (
         transaction=True,
         deletable=True,
     ),
+    Shape(
+        name="Transfer",
+        writable=_words(
+            "FromAccountRef ToAccountRef Amount TxnDate PrivateNote CurrencyRef ExchangeRate TransactionLocationType"
+        ),
+        searchable={**_SEARCH, "TxnDate": Value.DATE, "Amount": Value.NUMBER},
+        transaction=True,
+        deletable=True,
+    ),
     Shape(name="CompanyInfo", writable=frozenset(), searchable=_SEARCH),
+    Shape(name="Preferences", writable=frozenset(), derived=_words("AccountingInfoPrefs"), searchable=_SEARCH),
 )
 
 SHAPES: dict[str, Shape] = {shape.name: shape for shape in _ALL}
