@@ -21,7 +21,7 @@ from connector.clock import SystemClock
 from connector.config.adapters import find_adapter
 from connector.config.model import Config
 from connector.errors import ConfigError, ConnectorError, RetryLater
-from connector.flows import collect, deliver, enrol, mirror, reconcile, release
+from connector.flows import collect, deliver, enrol, mirror, reconcile, release, shadow
 from connector.flows.desk import Desk, Settings
 from connector.mapping import load_mapping
 from connector.model.plan import Limits, refusals
@@ -92,6 +92,7 @@ def opened(
     desk = _desk(config, store, clock, tokens, pulse, step, sleep)
     agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, stop=stop)
     try:
+        shadow.note_mode(desk, config.mode)
         yield agent
     finally:
         pulse.flush(store)
@@ -110,7 +111,7 @@ def writing(agent: Agent, *, who: str, wait_s: float = 0) -> Iterator[None]:
 
 def sync_once(agent: Agent) -> dict[str, Any]:
     """Every flow once, in the order of FLOWS. A partner that is down stops only its own flows."""
-    report = {name: _run(agent, name) for name in FLOWS}
+    report = {name: _run(agent, name) for name in flows_of(agent.config)}
     agent.pulse.flush(agent.store)
     return report
 
@@ -147,11 +148,30 @@ FLOWS: dict[str, Callable[[Agent], object]] = {
 }
 
 
+def _watch(agent: Agent) -> dict[str, Any]:
+    """In shadow mode: what the mirror would look at, kept in the store alone."""
+    planned = mirror.plan(agent.desk)
+    mirror.remember_units(agent.desk, planned)
+    enrol.remember_payers(agent.desk, planned.units.values())
+    _note_attention(agent, _unusable(planned), [])
+    return {"agreements": len(planned.units), "changes": len(planned.plan.changes), "unusable": _unusable(planned)}
+
+
+SHADOW_FLOWS: dict[str, Callable[[Agent], object]] = {
+    "mirror": _watch,
+    "shadow": lambda agent: shadow.shadow(agent.desk),
+}
+
+
+def flows_of(config: Config) -> dict[str, Callable[[Agent], object]]:
+    return SHADOW_FLOWS if config.mode == "shadow" else FLOWS
+
+
 def _run(agent: Agent, name: str) -> object:
     """One flow; an expected failure is logged, kept for health, and stops nothing else."""
     agent.beat = time.monotonic()
     try:
-        report = FLOWS[name](agent)
+        report = flows_of(agent.config)[name](agent)
     except ConnectorError as error:
         log.warning("flow failed", flow=name, error=str(error))
         _failed(agent, name, str(error))
@@ -184,7 +204,7 @@ def run(agent: Agent) -> None:
 
 
 def loop(agent: Agent) -> None:
-    due: set[str] = set(FLOWS) - {"reconcile"}
+    due: set[str] = set(flows_of(agent.config)) - {"reconcile"}
     timetable = _timetable(agent.config, due)
     while not agent.stop.is_set():
         agent.beat = time.monotonic()
@@ -208,14 +228,16 @@ def _timetable(config: Config, due: set[str]) -> schedule.Scheduler:
         "release": every.release_s,
         "deliver": every.deliver_s,
         "reconcile": every.reconcile_s,
+        "shadow": every.reconcile_s,  # it reads as much as the three-way check
     }
-    for name, seconds in intervals.items():
+    for name in flows_of(config):
+        seconds = intervals[name]
         timetable.every(seconds).seconds.do(due.add, name)
     return timetable
 
 
 def _run_due(agent: Agent, due: set[str]) -> None:
-    now_due = [name for name in FLOWS if name in due]
+    now_due = [name for name in flows_of(agent.config) if name in due]
     for name in now_due:
         due.discard(name)
         _run(agent, name)
@@ -223,7 +245,7 @@ def _run_due(agent: Agent, due: set[str]) -> None:
             raise Stopping
     if now_due:
         agent.pulse.flush(agent.store)
-    if "deliver" in now_due:
+    if "deliver" in now_due or "shadow" in now_due:
         agent.cycles += 1
 
 

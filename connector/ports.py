@@ -31,6 +31,7 @@ from connector.model.invoice import (
 )
 from connector.model.ledger import EventPage, GatewayPayment, GatewayReversal
 from connector.model.money import Money
+from connector.model.others import ForeignSubscription
 from connector.model.payout import BalanceLine, Payout
 from connector.model.subscription import Change, LiveSubscription, Subscription
 
@@ -115,6 +116,18 @@ class Gateway(Adapter, Protocol):
         """Create, or (with `known` id) read and bring name and e-mail up to date."""
 
     def find_customer(self, key: WriteKey) -> str | None: ...
+
+    def foreign_customers(self) -> Iterator[Customer]:
+        """Those without our owner marker, with default payment methods. Complete, or raises."""
+
+    def foreign_subscriptions(self, customers: Collection[str]) -> Sequence[ForeignSubscription]:
+        """Subscriptions of these customers that go on and lack our owner marker. Complete, or raises."""
+
+    def adopt_customer(self, id: str, payer: Payer, *, key: WriteKey) -> Customer:
+        """Put our owner marker on a customer that was there before us; name and method stay. Converges.
+
+        Rejected when it is gone, or carries the marker for another payer.
+        """
 
     def customers(self, ids: Collection[str]) -> Mapping[str, Customer]:
         """Read again, with default payment methods."""

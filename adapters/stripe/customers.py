@@ -36,7 +36,8 @@ class Customers:
         found = self._required(known)
         current = {"name": found.name, "email": found.email}
         # A customer that was there before us keeps what its owner wrote.
-        if self._account.owns(found.metadata) and current != wanted:
+        keeps = found.metadata.get("adopted") == "yes"
+        if self._account.owns(found.metadata) and not keeps and current != wanted:
             changed = {name: value for name, value in wanted.items() if value != current[name]}
             self._api.write(f"update customer {known}", self._api.v1.customers.update, known, changed)
             found = self._required(known)
@@ -63,6 +64,28 @@ class Customers:
         """Deleted ones are missing."""
         found = self._one_by_one(ids) if len(ids) <= ONE_BY_ONE else self._by_page(ids)
         return {one.id: self._translated(one) for one in found}
+
+    def foreign(self) -> Iterator[Customer]:
+        """Read to the end before the first is given."""
+        params = {"expand": [f"data.{WITH_METHOD}"], "limit": PAGE_SIZE}
+        bodies = list(self._api.pages("list customers", self._api.v1.customers.list, params))
+        found = [wire.Customer.model_validate(body) for body in bodies]
+        return iter([self._translated(one) for one in found if OWNER not in one.metadata])
+
+    def adopt(self, id: str, payer: Payer, *, key: WriteKey) -> Customer:
+        """The metadata alone changes. One that another instance of ours owns is left alone."""
+        found = self._required(id)
+        owner, of = found.metadata.get(OWNER), found.metadata.get("payer")
+        if owner is not None and (owner, of) != (self._account.instance, payer.key):
+            raise Rejected(
+                f"Customer {found.name or id} ({id}) belongs to {of or 'another payer'} ({owner}) already.", code="not_ours"
+            )
+        if owner is None:
+            form: Body = {"metadata": {OWNER: self._account.instance, "payer": payer.key, "adopted": "yes"}}
+            what = f"adopt customer {id}"
+            self._api.write(what, self._api.v1.customers.update, id, form, key=forms.idempotency_key(key, id))
+            found = self._required(id)
+        return self._translated(found, payer=payer.key)
 
     def _one_by_one(self, ids: Collection[str]) -> Iterator[wire.Customer]:
         for id in ids:

@@ -13,6 +13,7 @@ from adapters.stripe.checks import Checks
 from adapters.stripe.client import StripeApi
 from adapters.stripe.collecting import Collecting
 from adapters.stripe.customers import Customers
+from adapters.stripe.foreign import Foreign
 from adapters.stripe.invoices import Invoices
 from adapters.stripe.movements import Movements
 from adapters.stripe.payouts import Payouts
@@ -22,6 +23,7 @@ from connector.model.agreement import Payer
 from connector.model.invoice import Adjustment, Customer, GatewayInvoice
 from connector.model.ledger import EventPage, GatewayPayment, GatewayReversal
 from connector.model.money import Money
+from connector.model.others import ForeignSubscription
 from connector.model.payout import BalanceLine, Payout
 from connector.model.subscription import Change, LiveSubscription, Subscription
 from connector.ports import AccountCheck, Capability, Context, WriteKey
@@ -49,6 +51,7 @@ class Stripe:
         )
         self._subscriptions = Subscriptions(account)
         self._customers = Customers(account)
+        self._foreign = Foreign(account)
         self._invoices = Invoices(account)
         self._collecting = Collecting(account, self._invoices, self._customers)
         self._movements = Movements(account)
@@ -82,6 +85,15 @@ class Stripe:
 
     def find_customer(self, key: WriteKey) -> str | None:
         return self._customers.find(key)
+
+    def foreign_customers(self) -> Iterator[Customer]:
+        return self._customers.foreign()
+
+    def foreign_subscriptions(self, customers: Collection[str]) -> Sequence[ForeignSubscription]:
+        return self._foreign.subscriptions(customers)
+
+    def adopt_customer(self, id: str, payer: Payer, *, key: WriteKey) -> Customer:
+        return self._customers.adopt(id, payer, key=key)
 
     def customers(self, ids: Collection[str]) -> Mapping[str, Customer]:
         return self._customers.read(ids)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from connector.flows import books_invoices
 from connector.flows.bills import UnitBills
 from connector.flows.desk import Desk, Settings
 from connector.flows.enrol import with_method
-from connector.model.agreement import BillingUnit
+from connector.flows.others import NOBODY, Others, read_others
+from connector.model.agreement import BillingUnit, Payer
 from connector.model.charge import Charge, ChargeState
 from connector.model.explain import prorations
 from connector.model.invoice import BooksInvoice, Customer, GatewayInvoice, PsaInvoice
@@ -22,6 +24,8 @@ from connector.store import charges, freshness, overrules, payers
 from connector.store import settings as stored_settings
 from connector.store import units as billing_units
 
+FRESH = timedelta(minutes=2)  # so long what was read for the whole round counts as read just now
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Round:
@@ -32,10 +36,12 @@ class Round:
     customers: Mapping[str, Customer]
     books: Mapping[str, Sequence[BooksInvoice]]
     unapplied: Mapping[str, Money]
+    books_read: datetime
     data_age: timedelta
     paused: bool
     overruled: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)  # by charge: hold -> amount
     owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit, of all that are known
+    others: Others = NOBODY
 
 
 def gather(
@@ -58,6 +64,7 @@ def gather(
         customers={},
         books={},
         unapplied={},
+        books_read=desk.now(),
         data_age=desk.now() - last if last else timedelta(days=365),
         paused=paused,
         overruled=overruled,
@@ -67,8 +74,8 @@ def gather(
     customers = desk.gateway.customers({draft.customer for _, draft in due}) if due else {}
     for id, customer in customers.items():
         _remember_method(desk, rows.get(id), customer)
-    books, unapplied = _read_books(desk, base, [c for c, _ in due], watched)
-    return replace(base, customers=customers, books=books, unapplied=unapplied)
+    base = replace(base, customers=customers, others=read_others(desk, customers))
+    return read_books(desk, base, [c for c, _ in due], watched)
 
 
 def _may_be_due(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -> bool:
@@ -83,18 +90,27 @@ def _remember_method(desk: Desk, row: payers.PayerRow | None, customer: Customer
             payers.save(tx, new, now=desk.now())
 
 
-def _read_books(
-    desk: Desk, round_: Round, due: Sequence[Charge], watched: Sequence[Charge]
-) -> tuple[Mapping[str, Sequence[BooksInvoice]], Mapping[str, Money]]:
-    if desk.books is None:
-        return {}, {}
+def read_books(desk: Desk, round_: Round, due: Sequence[Charge], watched: Sequence[Charge] = ()) -> Round:
+    """The round with the books as they are now, for these charges; for those that are due also what is unapplied."""
     numbers = {bill.number for c in (*due, *watched) for bill in bills_of(round_, c)}
-    if not numbers:
-        return {}, {}
+    numbers |= {c.psa_number for c in watched if c.psa_number}  # also of agreements that left the filter
+    if desk.books is None or not numbers:
+        return round_
     books = desk.books.invoices(numbers)
     due_numbers = {bill.number for c in due for bill in bills_of(round_, c)}
     customers = {invoice.customer for number in due_numbers for invoice in books.get(number, ())}
-    return books, desk.books.unapplied(customers) if customers else {}
+    unapplied = desk.books.unapplied(customers) if customers else {}
+    return replace(round_, books=books, unapplied=unapplied, books_read=desk.now())
+
+
+def is_old(desk: Desk, round_: Round) -> bool:
+    """A long round: somebody may have entered a cheque in the books since they were read."""
+    return desk.now() - round_.books_read > FRESH
+
+
+def in_books(desk: Desk, round_: Round, payer: Payer, bill: PsaInvoice) -> tuple[BooksInvoice, ...]:
+    """The bill as the books have it: the payer's own, whoever else has an invoice of this number."""
+    return books_invoices.of_payer(desk, payer, round_.books.get(bill.number, ()), billed=lambda: bill.total)
 
 
 def bills_of(round_: Round, charge: Charge) -> tuple[PsaInvoice, ...]:
@@ -105,7 +121,7 @@ def bills_of(round_: Round, charge: Charge) -> tuple[PsaInvoice, ...]:
 def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -> Facts:
     unit, unit_bills = round_.units[charge.unit], round_.bills[charge.unit]
     bills = bills_of(round_, charge)
-    in_books = tuple(b for bill in bills for b in round_.books.get(bill.number, ()))
+    of_books = tuple(b for bill in bills for b in in_books(desk, round_, unit.payer, bill))
     customer = round_.customers.get(draft.customer) or Customer(
         id=draft.customer, payer=unit.payer.key, name=unit.payer.name, email="", default_method=None
     )
@@ -119,8 +135,8 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -
         computed_lines=breakdown(unit, charge.period),
         bills=bills,
         unsure=unit_bills.bills.unsure if not bills else (),
-        books_bills=in_books,
-        books_unapplied=_unapplied(round_, in_books, charge.currency),
+        books_bills=of_books,
+        books_unapplied=_unapplied(round_, of_books, charge.currency),
         customer=customer,
         collect=unit.collect,
         data_age=round_.data_age,
@@ -131,6 +147,7 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -
         owners=round_.owners,
         prorated=prorations(unit, charge.period),
         released_by_person=round_.overruled.get(charge.id, {}),
+        others=round_.others.holds(unit.key, draft.customer, bills, bill_date(charge.period, unit.timing)),
     )
 
 
@@ -165,8 +182,8 @@ def _with_own(policy: Policy, own: Mapping[str, Mapping[str, Any]], keys: Sequen
     return policy
 
 
-def _unapplied(round_: Round, in_books: Sequence[BooksInvoice], currency: str) -> Money | None:
-    amounts = [round_.unapplied[c] for c in {b.customer for b in in_books} if c in round_.unapplied]
+def _unapplied(round_: Round, of_books: Sequence[BooksInvoice], currency: str) -> Money | None:
+    amounts = [round_.unapplied[c] for c in {b.customer for b in of_books} if c in round_.unapplied]
     return total(amounts, currency) if amounts else None
 
 

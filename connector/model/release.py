@@ -15,7 +15,9 @@ from connector.model.period import add_months
 
 MINIMUM_MINOR = 50  # less is put on the customer's balance at the gateway and collected with another charge: then too much
 # What a person may overrule: the amount is known, and so is who owes it. Every other hold has a way on of its own.
-OVERRULABLE = frozenset({"cap", "change", "card_expired", "stale_data", "balances_differ", "unapplied_credit"})
+OVERRULABLE = frozenset(
+    {"cap", "change", "card_expired", "stale_data", "balances_differ", "unapplied_credit"} | {"shadowed", "foreign_subscription"}
+)
 COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
 
 
@@ -58,6 +60,7 @@ class Facts:
     owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit
     prorated: tuple[BreakdownLine, ...] = ()  # what proration would come to, if the invoice has it
     released_by_person: Mapping[str, Money] = field(default_factory=dict)  # hold -> the amount for which a person overruled it
+    others: tuple[Reason, ...] = ()  # because another product may collect it (model/others.py)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,6 +225,7 @@ def _numbers(bills: tuple[PsaInvoice, ...]) -> str:
 
 def _guards(facts: Facts, bill: PsaInvoice | None, owed: Money) -> Iterator[Reason]:
     yield from _state_guards(facts)
+    yield from facts.others
     yield from _date_guards(facts, bill)
     if bill is not None:
         yield from _bill_guards(facts, bill)

@@ -1,4 +1,4 @@
-"""What shadow mode saw of one period: what would have been charged, what the PSA billed, and what was collected elsewhere. Pure."""
+"""What shadow mode saw of one period: what would have been charged, what the PSA billed, what was collected elsewhere. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Elsewhere:
     by: str = ""
 
     def __str__(self) -> str:
-        return f"{self.amount}{f' on {self.on.isoformat()}' if self.on else ''} in {self.where}{f' ({self.by})' if self.by else ''}"
+        when = f" on {self.on.isoformat()}" if self.on else ""
+        return f"{self.amount}{when} in {self.where}{f' ({self.by})' if self.by else ''}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

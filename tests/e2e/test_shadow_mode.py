@@ -1,0 +1,113 @@
+"""A period in shadow mode: everything is computed, nothing is written anywhere, and going live collects nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.errors import Rejected
+from connector.model.shadow import Outcome, ShadowCharge, outcome
+from connector.store import shadow
+from tests.e2e.charging import at_stripe, bills, debits, hold_names, only, subscriptions
+from tests.e2e.msp import Msp, msp
+
+
+def writes(m: Msp) -> list[Any]:
+    """Whatever could change something at a partner. Queries by POST read; a token is refreshed by POST."""
+    return [
+        (row["partner"], row["method"], row["path"])
+        for row in m.world.requests
+        if row["method"] not in ("GET", "HEAD") and not row["path"].endswith("/query") and "/tokens/" not in row["path"]
+    ]
+
+
+def rows(m: Msp) -> list[ShadowCharge]:
+    with m.agent.store.read() as tx:
+        return shadow.every(tx)
+
+
+def customer(m: Msp, name: str = "Contoso Dental", **agreement: Any) -> int:
+    company = m.act("office.add_company", name=name, email=f"ap@{name.split()[0].lower()}.example", Autopay="Yes")
+    plain = {"starts": "2026-02-01", "terms": "Due on receipt", "amount": "500.00", "tax_code": "Exempt"}
+    return int(m.act("office.add_agreement", company=company, name="Managed Services", **{**plain, **agreement}))
+
+
+def test_a_whole_period_in_shadow_mode_writes_nothing_to_any_partner(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=12, mode="shadow") as m:
+        m.through("2026-02-12")
+
+        assert writes(m) == []
+        assert len(rows(m)) >= 8
+        assert {row["partner"] for row in m.world.requests} == {"connectwise", "stripe", "quickbooks"}
+
+
+def test_what_another_product_collected_matches_to_the_cent(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, mode="shadow") as m:
+        id = customer(m)
+        m.cycle(1)
+        m.to("2026-02-02")
+        m.cycle(1)
+        before = only(rows(m))
+        m.act("office.record_payment", invoice=only(bills(m, id))["id"], amount="500.00")
+        m.cycle(1)
+        row = only(rows(m))
+
+        assert outcome(before, m.agent.desk.today()) is Outcome.NOT_COLLECTED
+        assert outcome(row, m.agent.desk.today()) is Outcome.MATCHES
+        assert (str(row.amount), str(row.collected), str(row.invoiced)) == ("500.00 USD",) * 3
+        assert [payment.where for payment in row.payments] == ["connectwise"]
+        assert writes(m) == []
+
+
+def test_what_is_paid_in_the_books_alone_counts_as_collected(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, mode="shadow") as m:
+        id = customer(m)
+        m.cycle(1)
+        m.to("2026-02-03")
+        number = only(bills(m, id))["invoiceNumber"]
+        m.act("quickbooks.enter_payment", customer_name="Contoso Dental", amount="450.00", number=number)
+        m.cycle(1)
+        row = only(rows(m))
+
+        assert (outcome(row, m.agent.desk.today()), str(row.difference)) == (Outcome.HELD, "-50.00 USD")
+        assert [hold.name for hold in row.holds] == ["balances_differ"]
+
+
+def test_going_live_does_not_collect_the_shadowed_period(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, mode="shadow", collect_from="2026-01-10") as m:
+        id = customer(m)
+        m.through("2026-02-10")
+        m.restart()
+        m.cycle()
+        m.enrol()
+        m.through("2026-02-25")
+        m.cycle()
+
+        assert len(bills(m, id)) == 1
+        assert debits(m) == {}
+        m.through("2026-03-05")
+        assert list(debits(m).values()) == [[50000]]
+
+
+def test_a_bill_of_the_shadowed_time_whose_draft_comes_later_is_held_until_a_person_says_so(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, mode="shadow") as m:
+        id = customer(m)
+        m.act("office.set_automatic", on=True, days_ahead=10)
+        m.through("2026-01-28")
+        m.restart()
+        m.cycle()
+        m.enrol()
+        m.through("2026-02-03")
+        m.cycle()
+
+        assert only(bills(m, id))["date"][:10] < "2026-01-28" or hold_names(m) == []
+        assert subscriptions(m, id)
+        assert at_stripe(m)
+
+
+def test_a_writing_method_is_refused_in_words(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, mode="shadow") as m, pytest.raises(Rejected, match="shadow mode"):
+        m.agent.desk.gateway.drafts
+        m.agent.desk.gateway.release(None)  # type: ignore[arg-type]
