@@ -89,8 +89,29 @@ def _write_off(stage: Scene, customer: str, subscription: str) -> None:
     invoices.delete(other.id)
     stage.v1.subscriptions.cancel(subscription, {"cancellation_details": {"comment": "left"}})
     stage.act("fail_payout", payout=stage.v1.payouts.list().data[0].id)
+    _move_other_money(stage)
     stage.v1.customers.delete(stage.customer().id)
     stage.to(2026, 3, 10)
+
+
+def _move_other_money(stage: Scene) -> None:
+    """Stripe's own bills, reserves, a web shop, a refund that waits, a dispute with all its steps, a payout by hand."""
+    sale = stage.act("shop_sale", amount=50_000)
+    stage.act("stripe_fee", amount=900)
+    stage.act("stripe_fee", amount=80, category="tax")
+    stage.act("adjustment", amount=-25)
+    stage.act("reserve", amount=1_000)
+    waiting = stage.act("refund_without_funds", payment_intent=sale, amount=300)
+    stage.v1.refunds.update(waiting["id"], {"metadata": {"psa_connector_intent": "credit"}})
+    stage.act("fund_refund", refund=waiting["id"])
+    dispute = stage.act("dispute", payment_intent=sale, inquiry=True)
+    stage.act("withdraw_dispute", dispute=dispute["id"])
+    stage.act("answer_dispute", dispute=dispute["id"])
+    stage.act("close_dispute", dispute=dispute["id"], won=False)
+    stage.act("shop_sale", amount=600_000)
+    stage.act("set_payouts", schedule="manual")
+    stage.to(2026, 3, 1)
+    stage.act("manual_payout", amount=1_000)
 
 
 def _read_everything(stage: Scene, customer: str) -> None:
@@ -104,7 +125,8 @@ def _read_everything(stage: Scene, customer: str) -> None:
     for _ in v1.events.list({"limit": 100}).auto_paging_iter():
         pass
     for payout in v1.payouts.list().data:
-        v1.balance_transactions.list({"payout": payout.id, "limit": 100})
+        if payout.automatic:
+            v1.balance_transactions.list({"payout": payout.id, "limit": 100, "expand": ["data.source"]})
 
 
 def test_every_accepted_request_is_one_that_the_document_allows(story: Scene, checker: Any) -> None:
@@ -143,7 +165,8 @@ def test_the_story_has_every_kind_of_object_and_event(story: Scene) -> None:
         "invoice.paid", "invoice.payment_failed", "invoice.voided", "invoice_payment.paid", "invoice.finalized",
         "payment_intent.processing", "payment_intent.payment_failed", "charge.refunded", "refund.created", "refund.failed",
         "charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
-        "charge.dispute.closed", "payout.paid", "payout.reconciliation_completed",
+        "charge.dispute.updated", "charge.dispute.closed", "refund.updated", "payout.created", "payout.updated",
+        "payout.paid", "payout.failed", "payout.reconciliation_completed",
         "customer.subscription.deleted",
     } <= types  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The sandbox's Stripe: money that goes back, the balance, and payouts."""
+"""The sandbox's Stripe: money that goes back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.contract.stripe_story import Scene, at, scene
+from tests.contract.stripe_story import Scene, scene
 
 
 @pytest.fixture
@@ -89,52 +89,67 @@ def test_a_returned_bank_debit_is_a_dispute_that_is_lost_at_once_and_the_invoice
     assert stage.invoice(invoice.id).status == "paid"
 
 
-def test_a_payout_takes_what_became_available_and_names_it(stage: Scene) -> None:
+def test_a_refund_that_the_balance_does_not_cover_waits_and_moves_nothing(stage: Scene) -> None:
     intent = paid(stage)
-    stage.act("refund", payment_intent=intent.id, amount=5_000)
-    stage.to(2026, 2, 20)
-    payouts = stage.v1.payouts.list().data
-    members = stage.v1.balance_transactions.list({"payout": payouts[-1].id}).data
+    waiting = dict(stage.act("refund_without_funds", payment_intent=intent.id, amount=700))
+    stage.act("fund_refund", refund=waiting["id"])
+    sent = stage.v1.refunds.retrieve(waiting["id"])
 
-    assert [(payout.status, payout.reconciliation_status) for payout in payouts] == [("paid", "completed")]
-    assert {m.type: m.net for m in members} == {"payout": -109_207, "charge": 109_207}
-    assert payouts[0].arrival_date == at(2026, 2, 5)
-    assert stage.v1.balance.retrieve().available[0].amount == -5_000
+    assert (waiting["status"], waiting["pending_reason"], waiting["balance_transaction"]) == (
+        "pending",
+        "insufficient_funds",
+        None,
+    )
+    assert (sent.status, stage.v1.balance_transactions.retrieve(sent.balance_transaction).amount) == ("succeeded", -700)
 
 
-def test_a_negative_balance_waits_for_later_funds(stage: Scene) -> None:
+def test_a_dispute_goes_its_way_from_an_inquiry_to_a_loss(stage: Scene) -> None:
     intent = paid(stage)
-    stage.act("refund", payment_intent=intent.id, amount=5_000)
+    dispute = stage.act("dispute", payment_intent=intent.id, inquiry=True)
+    asked = stage.v1.disputes.retrieve(dispute["id"])
+    stage.v1.refunds.create({"payment_intent": intent.id, "amount": 100})
+    stage.act("withdraw_dispute", dispute=dispute["id"])
+    stage.act("answer_dispute", dispute=dispute["id"])
+    answered = stage.v1.disputes.retrieve(dispute["id"])
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        stage.v1.refunds.create({"payment_intent": intent.id, "amount": 100})
+    stage.act("close_dispute", dispute=dispute["id"], won=False)
+
+    assert (asked.status, asked.balance_transactions) == ("warning_needs_response", [])
+    assert (answered.status, len(answered.balance_transactions)) == ("under_review", 1)
+    assert refusal.value.code == "charge_disputed"
+    assert stage.v1.disputes.retrieve(dispute["id"]).status == "lost"
+
+
+def test_a_dispute_that_was_won_may_or_may_not_give_its_fee_back(stage: Scene) -> None:
+    stage.act("set_dispute_fee_returned", returned=False)
+    dispute = stage.act("dispute", payment_intent=paid(stage).id)
+    stage.act("close_dispute", dispute=dispute["id"], won=True)
+
+    assert sum(moved["net"] for moved in dispute["balance_transactions"]) == -1_500
+
+
+def test_a_debit_that_the_customer_disputes_ends_the_mandate(stage: Scene) -> None:
+    intent = paid(stage, "us_bank_account")
+    stage.act("ach_return", payment_intent=intent.id, reason="debit_not_authorized")
+    (dispute,) = stage.v1.disputes.list({"payment_intent": intent.id}).data
     subscription = stage.v1.subscriptions.list({"status": "all"}).data[0].id
     stage.to(2026, 3, 1, 13)
-    stage.v1.invoices.finalize_invoice(stage.draft(subscription).id, {"auto_advance": True})
-    stage.to(2026, 3, 9)
-    later = stage.v1.payouts.list().data[0]
-    members = stage.v1.balance_transactions.list({"payout": later.id}).data
+    again = stage.v1.invoices.finalize_invoice(stage.draft(subscription).id, {"auto_advance": True})
+    stage.to(2026, 3, 1, 15)
 
-    assert [m.type for m in members] == ["payout", "charge", "refund"]
-    assert later.amount == 109_207 - 5_000
-
-
-def test_each_payout_equals_the_sum_of_what_it_took(stage: Scene) -> None:
-    for method, behaviour in (("card", "ok"), ("us_bank_account", "ok"), ("us_bank_account", "ach_returns")):
-        _, subscription = stage.armed(method, behaviour)
-        stage.v1.subscriptions.update(subscription, {"pause_collection": ""})
-    stage.to(2026, 6, 1)
-    payouts = stage.v1.payouts.list({"limit": 100}).data
-    sums = [sum(m.net for m in stage.v1.balance_transactions.list({"payout": p.id, "limit": 100}).data) for p in payouts]
-
-    assert len(payouts) > 4
-    assert set(sums) == {0}
+    assert (dispute.status, dispute.balance_transactions[0].fee) == ("lost", 1_500)
+    assert stage.intent(again.id).last_payment_error.code == "payment_intent_mandate_invalid"
+    assert stage.invoice(again.id).status == "open"
 
 
-def test_a_payout_that_the_bank_refuses_comes_back_into_the_balance(stage: Scene) -> None:
-    paid(stage)
-    stage.to(2026, 2, 9)
-    (payout,) = stage.v1.payouts.list().data
-    stage.act("fail_payout", payout=payout.id)
-    failed = stage.v1.payouts.retrieve(payout.id)
-    stage.to(2026, 2, 13)
+@pytest.mark.parametrize(("setting", "becomes"), [("past_due", "past_due"), ("cancel", "canceled"), ("unpaid", "unpaid")])
+def test_after_the_last_retry_the_owner_s_setting_decides(stage: Scene, setting: str, becomes: str) -> None:
+    stage.act("set_after_retries", outcome=setting)
+    released = stage.released("card", "decline")
+    stage.to(2026, 2, 25)
+    (subscription,) = stage.v1.subscriptions.list({"status": "all"}).data
 
-    assert (payout.status, failed.status, failed.failure_code) == ("paid", "failed", "account_closed")
-    assert [p.amount for p in stage.v1.payouts.list().data] == [109_207, 109_207]
+    assert subscription.status == becomes
+    assert subscription.cancellation_details.reason == ("payment_failed" if setting == "cancel" else None)
+    assert stage.invoice(released.id).status == "open"

@@ -37,6 +37,10 @@ class Account:
         self.attempts: dict[str, int] = {}  # invoice -> tries of the retry schedule so far
         self.retries = True  # the owner's setting: failed payments are tried again on a schedule
         self.refused: dict[str, str] = {}  # invoice -> payment method that was declined for good
+        self.after_retries = "past_due"  # the owner's setting: what becomes of a subscription when no try is left
+        self.payout_schedule = "daily"  # or "manual"
+        self.debit_negative = True  # a negative balance is fetched from the bank, as in the US
+        self.dispute_fee_returned = True  # with a dispute that is won; the documents do not agree
         self.payout_members: dict[str, list[Body]] = {}  # payout -> its transactions, newest first
         self.unpaid: list[str] = []  # balance transactions that no payout took yet
         self.payout_days: set[int] = set()

@@ -6,21 +6,18 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from adapters.sandbox.stripe import balance, catalog, customers, invoices, reversals, subscriptions
+from adapters.sandbox.stripe import catalog, collection, customers, invoices, subscriptions
 from adapters.sandbox.stripe.accepts import CHANGED_SUBSCRIPTION
-from adapters.sandbox.stripe.account import Account, Body
-from adapters.sandbox.stripe.errors import StripeError
+from adapters.sandbox.stripe.account import Body
+from adapters.sandbox.stripe.actions_money import MoneyActions, refusing
 from adapters.sandbox.stripe.params import decode
 from adapters.sandbox.stripe.payments import BEHAVIOURS
 
 METHODS = ("card", "us_bank_account")
 
 
-class Actions:
+class Actions(MoneyActions):
     """Each raises ValueError with a sentence when it cannot be done."""
-
-    def __init__(self, account: Account) -> None:
-        self._account = account
 
     def table(self) -> dict[str, Callable[..., Any]]:
         names = [name for name in dir(type(self)) if not name.startswith("_") and name != "table"]
@@ -53,7 +50,7 @@ class Actions:
     def detach_method(self, method: str) -> Body:
         """The payer removes a method in the portal."""
         self._get("payment_method", method)
-        return _refusing(lambda: customers.detach(self._account, method))
+        return refusing(lambda: customers.detach(self._account, method))
 
     def set_behaviour(self, method: str, behaviour: str) -> None:
         """The bank answers differently from now on, e.g. because the account is filled again."""
@@ -64,50 +61,31 @@ class Actions:
         """The owner switches the automatic retries of failed payments on or off."""
         self._account.retries = enabled
 
-    def refund(self, payment_intent: str, amount: int | None = None) -> Body:
-        """The owner refunds in the dashboard; everything that is left without an amount (minor units)."""
-        asked = {"payment_intent": payment_intent, "reason": "requested_by_customer"}
-        if amount is not None:
-            asked["amount"] = amount  # type: ignore[assignment]
-        return _refusing(lambda: reversals.create_refund(self._account, asked))
-
-    def fail_refund(self, refund: str) -> Body:
-        """The customer's bank sends a refund back."""
-        return reversals.fail_refund(self._account, self._get("refund", refund))
-
-    def dispute(self, payment_intent: str, reason: str = "fraudulent") -> Body:
-        """The cardholder disputes."""
-        return reversals.open_dispute(self._account, self._charge(payment_intent), reason)
-
-    def close_dispute(self, dispute: str, won: bool) -> Body:
-        return reversals.close_dispute(self._account, self._get("dispute", dispute), won=won)
-
-    def ach_return(self, payment_intent: str) -> Body:
-        """The bank returns a debit that had succeeded: a dispute that is lost at once."""
-        self._charge(payment_intent)
-        return reversals.return_debit(self._account, payment_intent)
-
-    def fail_payout(self, payout: str) -> Body:
-        """The owner's bank refuses a payout, perhaps days after it was reported as paid."""
-        return balance.fail(self._account, self._get("payout", payout))
-
     def mark_paid(self, invoice: str) -> Body:
         """The owner notes in the dashboard that an open invoice was paid outside of Stripe."""
         body = self._get("invoice", invoice)
-        return _refusing(lambda: invoices.pay(self._account, body["id"], {"paid_out_of_band": True}))
+        return refusing(lambda: invoices.pay(self._account, body["id"], {"paid_out_of_band": True}))
+
+    def mark_uncollectible(self, invoice: str) -> Body:
+        """The owner gives an open invoice up in the dashboard."""
+        return refusing(lambda: collection.mark_uncollectible(self._account, self._get("invoice", invoice)))
+
+    def void_invoice(self, invoice: str) -> Body:
+        """The owner voids an open invoice in the dashboard."""
+        return refusing(lambda: collection.void(self._account, self._get("invoice", invoice)))
 
     def delete_customer(self, customer: str) -> Body:
         """The owner deletes a customer in the dashboard."""
-        return _refusing(lambda: customers.delete(self._account, customer))
+        return refusing(lambda: customers.delete(self._account, customer))
 
     def edit_subscription(self, id: str, **changes: Any) -> Body:
         """The owner changes a subscription in the dashboard, with the parameters of an update."""
         asked = CHANGED_SUBSCRIPTION.read(decode(urlencode(_flat(changes))))
-        return _refusing(lambda: subscriptions.update(self._account, id, asked))
+        return refusing(lambda: subscriptions.update(self._account, id, asked))
 
     def cancel_subscription(self, id: str) -> Body:
         """The owner cancels at once in the dashboard."""
-        return _refusing(lambda: subscriptions.cancel(self._account, id, {}))
+        return refusing(lambda: subscriptions.cancel(self._account, id, {}))
 
     def create_foreign_objects(self) -> dict[str, str]:
         """A web shop on the same account: its customer, subscription, invoice and payment carry no marker of ours."""
@@ -134,30 +112,11 @@ class Actions:
             raise ValueError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
         return customers.authorise(self._account, customer, type=method, behaviour=_known(behaviour))
 
-    def _charge(self, payment_intent: str) -> Body:
-        intent = self._get("payment_intent", payment_intent)
-        if intent["latest_charge"] is None:
-            raise ValueError(f"{payment_intent} was never charged")
-        return self._account.get("charge", intent["latest_charge"])
-
-    def _get(self, kind: str, id: str) -> Body:
-        body = self._account.find(kind, id)
-        if body is None:
-            raise ValueError(f"there is no {kind} {id}")
-        return body
-
 
 def _known(behaviour: str) -> str:
     if behaviour not in BEHAVIOURS:
         raise ValueError(f"unknown behaviour {behaviour!r}; known: {', '.join(BEHAVIOURS)}")
     return behaviour
-
-
-def _refusing(do: Callable[[], Body]) -> Body:
-    try:
-        return do()
-    except StripeError as error:
-        raise ValueError(str(error)) from error
 
 
 def _flat(value: Any, at: str = "") -> list[tuple[str, str]]:

@@ -158,6 +158,8 @@ def _plan_retry(account: Account, invoice: Body) -> None:
     first_one = subscription is not None and subscription["status"] == "incomplete"
     if account.retries and retries < len(RETRY_DAYS) and not first_one:
         plan_attempt(account, invoice, account.now + RETRY_DAYS[retries] * DAY_S)
+    elif account.retries and subscription is not None and not first_one and account.after_retries != "past_due":
+        account.schedule(account.now, "give_up", subscription["id"])
 
 
 def _delinquent(account: Account, invoice: Body, delinquent: bool) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+from adapters.sandbox.stripe import balance
 from adapters.sandbox.stripe.account import Account, Body
 from adapters.sandbox.stripe.errors import StripeError, no_such
 from adapters.sandbox.stripe.eventlog import Recorded
@@ -155,11 +156,20 @@ def balance_transactions(account: Account, p: dict[str, Any]) -> Body:
     if "payout" not in p:
         wanted: Wanted = {name: p[name] for name in ("source", "type") if name in p}
         return listed(account, "balance_transaction", url, p, wanted=wanted, keep=_in_currency(p))
-    account.need("payout", p["payout"], "payout")
-    page, members = page_of(p), account.payout_members[p["payout"]]
+    page, members = page_of(p), balance.members(account, account.need("payout", p["payout"], "payout"))
     kept = [body for body in members if p.get("type") in (None, body["type"]) and p.get("source") in (None, body["source"])]
     kept = [body for body in kept if within(body["created"], page.created)]
     return _slice(kept, page, url)
+
+
+def payouts(account: Account, p: dict[str, Any]) -> Body:
+    wanted = {"status": p["status"]} if "status" in p else {}
+    arrival = p.get("arrival_date")
+
+    def keep(body: Body) -> bool:
+        return arrival is None or within(body["arrival_date"], arrival)
+
+    return listed(account, "payout", "/v1/payouts", p, wanted=wanted, keep=keep)
 
 
 def _in_currency(p: Mapping[str, Any]) -> Callable[[Body], bool]:

@@ -54,6 +54,8 @@ def in_flight(account: Account, invoice: Body) -> bool:
 def attempt(account: Account, intent: Body, method: Body) -> str:
     """`succeeded`, `processing` or `failed`."""
     mandates = [mandate["id"] for mandate in account.table("mandate").where(payment_method=method["id"])]
+    if mandates and account.get("mandate", mandates[-1])["status"] != "active":
+        return _not_authorised(account, intent, method)
     charge = shapes_money.charge(
         account.id("ch_" if method["type"] == "card" else "py_"),
         account.now,
@@ -73,6 +75,20 @@ def attempt(account: Account, intent: Body, method: Body) -> str:
         return "failed"
     succeed(account, intent, charge)
     return "succeeded"
+
+
+def _not_authorised(account: Account, intent: Body, method: Body) -> str:
+    """The bank debit's mandate is not active any more: nothing is sent to the bank."""
+    intent["last_payment_error"] = {
+        "code": "payment_intent_mandate_invalid",
+        "doc_url": DOCS + "payment-intent-mandate-invalid",
+        "message": "The provided mandate is invalid and can not be used for the payment intent.",
+        "payment_method": method,
+        "type": "invalid_request_error",
+    }
+    intent.update(status="requires_payment_method", payment_method=None)
+    account.save(intent, "payment_intent.payment_failed")
+    return "failed"
 
 
 def _debit(account: Account, intent: Body, charge: Body) -> str:
@@ -95,6 +111,7 @@ def succeed(account: Account, intent: Body, charge: Body) -> None:
         category="charge",
         source=charge["id"],
         description=charge["description"],
+        available_on=balance.settled_on(charge),
     )
     charge.update(status="succeeded", paid=True, captured=True, amount_captured=charge["amount"])
     charge["balance_transaction"] = transaction["id"]

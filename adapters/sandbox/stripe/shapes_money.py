@@ -324,10 +324,10 @@ def dispute(id: str, created: int, *, charge: Body, reason: str, status: str, du
 
 
 def balance_transaction(
-    id: str, created: int, *, amount: int, fee: int, currency: str, type: str, category: str, source: str, description: str,
-    available_on: int,
+    id: str, created: int, *, amount: int, fee: int, currency: str, type: str, category: str, source: str | None,
+    description: str, available_on: int,
 ) -> Body:  # fmt: skip
-    what = "Dispute fee" if category == "dispute" else "Stripe processing fees"
+    what = "Dispute fee" if category.startswith("dispute") else "Stripe processing fees"
     detail = {"amount": fee, "application": None, "currency": currency, "description": what, "type": "stripe_fee"}
     return {
         "id": id,

@@ -198,6 +198,19 @@ def end(account: Account, subscription: Body, status: str = "canceled") -> Body:
     return account.save(subscription, "customer.subscription.deleted")
 
 
+def give_up(account: Account, id: str) -> None:
+    """No try of a failed payment is left, and the owner's setting does not leave the subscription past due."""
+    subscription = account.get("subscription", id)
+    if subscription["status"] != "past_due":
+        return
+    if account.after_retries == "unpaid":
+        subscription["status"] = "unpaid"
+        account.save(subscription, "customer.subscription.updated", status="past_due")
+        return
+    subscription["cancellation_details"] = {**subscription["cancellation_details"], "reason": "payment_failed"}
+    end(account, subscription)
+
+
 def cancel_due(account: Account, id: str) -> None:
     subscription = account.get("subscription", id)
     if not subscription["ended_at"] and subscription["cancel_at"] and subscription["cancel_at"] <= account.now:
