@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from adapters.http import Http, Reply
@@ -47,6 +48,10 @@ class Client:
         reply = self._send("GET", f"{entity.lower()}/{id}")
         return self._entity(reply, entity), reply
 
+    def single(self, entity: str) -> Body:
+        """One request, for what every company has once."""
+        return self._entity(self._send("GET", entity.lower()), entity)
+
     def query(self, entity: str, where: str) -> Iterator[Body]:
         """One request for every 1000 records. Complete, or raises."""
         start = 1
@@ -70,6 +75,23 @@ class Client:
         more = {"requestid": request_id} if request_id else {}
         reply = self._send("POST", entity.lower(), params | more, body)
         return self._entity(reply, entity), reply
+
+    def report(self, name: str, **params: str) -> tuple[Body, Reply]:
+        """One request."""
+        reply = self._send("GET", f"reports/{name}", params)
+        content = reply.json()
+        if not isinstance(content, dict) or not isinstance(content.get("Header"), dict):
+            raise reply.unreadable("a report without a header")
+        return content, reply
+
+    def changed(self, entities: Collection[str], since: datetime) -> tuple[list[Body], Reply]:
+        """One request: for each entity that changed its records, under its name. At most 1000 in all, the rest is not told."""
+        reply = self._send("GET", "cdc", {"entities": ",".join(entities), "changedSince": since.isoformat(timespec="seconds")})
+        content = reply.json()
+        answers = content.get("CDCResponse") if isinstance(content, dict) else None
+        if not isinstance(answers, list):
+            raise reply.unreadable("a body without a CDCResponse")
+        return [group for answer in answers for group in answer.get("QueryResponse") or ()], reply
 
     def _send(self, method: str, path: str, params: Mapping[str, str] | None = None, body: Body | None = None) -> Reply:
         """Once more with a new access token when QuickBooks says that ours is too old; it has done nothing then."""

@@ -123,7 +123,7 @@ def _refusal(reply: Reply, fault: Fault) -> ConnectorError:
     if fault.code in PERIOD_CLOSED and "period" in fault.words.lower() and "closed" in fault.words.lower():
         return Rejected(
             f"QuickBooks' books are closed for that date ({fault.words}). Open the period, or enter it with a later date.",
-            code="period_closed",
+            code="closed_period",
         )
     support = f", intuit_tid {reply.headers['intuit_tid']}" if reply.headers.get("intuit_tid") else ""
     code = fault.code or f"HTTP {reply.status}"

@@ -1,26 +1,28 @@
-"""QuickBooks Online as the books: payments are appended, found again, applied and voided; nothing else is touched."""
+"""QuickBooks Online as the books: what we enter is found again, applied and taken back; nothing else is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from adapters.quickbooks import translate, wire
+from adapters.quickbooks.accounts import Accounts
+from adapters.quickbooks.bookings import Bookings
 from adapters.quickbooks.client import Client, quoted, until_fresh
+from adapters.quickbooks.refused import Refusals
 from adapters.quickbooks.rules import Rules
 from adapters.quickbooks.settings import QuickBooksSettings
 from adapters.quickbooks.tokens import PARTNER
 from connector.errors import ConfigError, Rejected
 from connector.model.agreement import Payer
+from connector.model.bookings import Booked, Booking, BooksAccount, BooksChanges
 from connector.model.invoice import BooksInvoice, BooksPayment, Posted, Received
 from connector.model.money import Money
 from connector.ports import Capability, Context, WriteKey
 
 FIND_LAG = timedelta(minutes=2)
 ATTEMPTS = 3
-_MONEY_ACCOUNTS = ("Bank", "Other Current Asset")
 
 
 class QuickBooks:
@@ -30,6 +32,9 @@ class QuickBooks:
         self._client = Client(settings, context)
         self._context = context
         self._rules = Rules(context.mapping)
+        self._accounts = Accounts(self._client, context.currency)
+        self._refusals = Refusals(self._client, self._accounts)
+        self._bookings = Bookings(self._client, context, self._accounts, self._refusals, self.posted)
         self._methods: dict[str, str] = {}  # name of a payment method, without case -> its id
 
     @property
@@ -52,7 +57,7 @@ class QuickBooks:
 
         ConfigError when the account is missing, inactive, of the wrong type or currency, or a payment method is not there.
         """
-        self._check_account(self._rules.deposit_account())
+        self._accounts.check_for_payments(self._rules.deposit_account())
         for kind, name in self._rules.methods().items():
             if name and not self._method_id(name):
                 raise ConfigError(f"payment.payment_method: {self._no_method(name)} (method {kind.value})")
@@ -147,7 +152,8 @@ class QuickBooks:
 
         Rejected with code `missing` when the invoice is gone, `closed_period` when the books are closed for its date.
         """
-        with self._about(f"Payment of {payment.amount} dated {payment.dated.isoformat()}"):
+        what = f"Payment of {payment.amount} dated {payment.dated.isoformat()}"
+        with self._refusals.about(what, accounts=[*filter(None, [payment.deposit_to])], customers=[payment.customer]):
             for step in range(ATTEMPTS):
                 before = self._invoice(payment.invoice) if payment.invoice else None
                 try:
@@ -159,13 +165,50 @@ class QuickBooks:
 
     def apply(self, posted: str, *, invoice: str, amount: Money) -> Posted:
         """Three requests. Never more than is unapplied there, nor than the invoice's balance; nothing left: nothing written."""
-        with self._about(f"Applying {amount} of payment {posted}"):
+        with self._refusals.about(f"Applying {amount} of payment {posted}"):
             return until_fresh(lambda: self._apply(posted, invoice, amount), attempts=ATTEMPTS)
 
     def void(self, posted: str) -> None:
         """Two requests. Gone already is as good as void. Rejected with code `deposited`, or `not_ours`."""
-        with self._about(f"Voiding payment {posted}"):
+        with self._refusals.about(f"Voiding payment {posted}"):
             until_fresh(lambda: self._void(posted), attempts=ATTEMPTS)
+
+    def unapply(self, posted: str, *, invoice: str, to: str, amount: Money) -> Posted:
+        """Two requests, one when it stands there already. Rejected also with code `closed_period`: the payment's own date counts.
+
+        A payment that is in a deposit can be moved as well.
+        """
+        with self._refusals.about(f"Moving {amount} of payment {posted} off invoice {invoice}"):
+            return until_fresh(lambda: self._unapply(posted, invoice, to, amount), attempts=ATTEMPTS)
+
+    # Bookings and accounts.
+
+    def book(self, booking: Booking, *, key: WriteKey) -> Booked:
+        return self._bookings.book(booking, key)
+
+    def find_booking(self, key: WriteKey) -> Booked | None:
+        return self._bookings.find(key)
+
+    def booked(self, ids: Collection[str]) -> Mapping[str, Booked]:
+        return self._bookings.booked(ids)
+
+    def unbook(self, id: str) -> None:
+        self._bookings.unbook(id)
+
+    def accounts(self, ids: Collection[str]) -> Mapping[str, BooksAccount]:
+        return self._accounts.read(ids)
+
+    def account_balances(self, ids: Collection[str], *, on: date) -> Mapping[str, Money]:
+        return self._accounts.balances(ids, on)
+
+    def receivables(self, *, on: date) -> Mapping[str, Money]:
+        return self._accounts.receivables(on)
+
+    def closed_until(self) -> date | None:
+        return self._accounts.closed_until()
+
+    def changes(self, since: datetime) -> BooksChanges:
+        return self._bookings.changes(since)
 
     # How it is done.
 
@@ -217,6 +260,15 @@ class QuickBooks:
         if part.minor <= 0:
             return self._posted(payment)
         body = translate.apply_body(payment, invoice=invoice.id, amount=part.major)
+        content, reply = self._client.write("Payment", body)
+        return self._posted(wire.read_written(wire.Payment, content, reply))
+
+    def _unapply(self, id: str, invoice: str, to: str, amount: Money) -> Posted:
+        payment = self._ours(id)
+        journal = to.removeprefix("journal:")
+        body = translate.moved_body(payment, invoice=invoice, journal=journal, amount=amount.major)
+        if body is None:
+            return self._posted(payment)
         content, reply = self._client.write("Payment", body)
         return self._posted(wire.read_written(wire.Payment, content, reply))
 
@@ -294,42 +346,6 @@ class QuickBooks:
     def _no_method(self, name: str) -> str:
         known = ", ".join(sorted(self._methods)) or "none"
         return f"QuickBooks has no active payment method {name!r} (it has: {known}). Add it there or correct the field mapping."
-
-    def _check_account(self, id: str) -> None:
-        account = self._account(id)
-        if account is None:
-            what = f"no account with the id {id}" if id else "no account Undeposited Funds"
-            raise ConfigError(f"payment.deposit_account_id: QuickBooks has {what}. Name an account's id in the field mapping.")
-        problem = _wrong_with(account, self._context.currency)
-        if problem:
-            raise ConfigError(
-                f"payment.deposit_account_id: the account {account.name} ({account.id}) in QuickBooks {problem}."
-                " Put that right there, or name another account's id in the field mapping."
-            )
-
-    def _account(self, id: str) -> wire.Account | None:
-        where = f"Id = {quoted(id)}" if id else "AccountSubType = 'UndepositedFunds'"
-        rows = self._client.query("Account", f"{where} AND Active IN (true, false)")
-        accounts = sorted((wire.read(wire.Account, row) for row in rows), key=lambda account: not account.active)
-        return next(iter(accounts), None)
-
-    @contextmanager
-    def _about(self, what: str) -> Iterator[None]:
-        """A refusal says what it refused."""
-        try:
-            yield
-        except Rejected as error:
-            raise Rejected(f"{what}: {error}", code=error.code) from None
-
-
-def _wrong_with(account: wire.Account, currency: str) -> str:
-    if not account.active:
-        return "is inactive"
-    if account.account_type not in _MONEY_ACCOUNTS:
-        return f"is of type {account.account_type}; payments go to an account of type {' or '.join(_MONEY_ACCOUNTS)}"
-    if account.currency_ref and account.currency_ref.value != currency:
-        return f"is in {account.currency_ref.value}, the connector works in {currency}"
-    return ""
 
 
 def _minor(money: Money) -> int:

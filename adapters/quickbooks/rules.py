@@ -74,9 +74,9 @@ class Rules:
         return {kind: self._text(self._read("payment", _example(kind)), "payment_method") for kind in MethodKind}
 
     def of_payment(self, payment: BooksPayment) -> tuple[str, str]:
-        """Account id and name of the payment method."""
+        """Account id and name of the payment method. An account that the payment itself names comes before the mapping's."""
         fields = self._read("payment", _record(payment))
-        return self._text(fields, "deposit_account_id"), self._text(fields, "payment_method")
+        return payment.deposit_to or self._text(fields, "deposit_account_id"), self._text(fields, "payment_method")
 
     def of_payer(self, payer: Payer) -> Match:
         record = {

@@ -16,6 +16,7 @@ from quickbooks.objects.payment import Payment, PaymentLine
 
 from adapters.quickbooks import wire
 from connector.errors import Rejected
+from connector.model.bookings import BookingKind
 from connector.model.invoice import BooksInvoice, BooksPayment, Posted, Received
 from connector.model.money import Money
 from connector.ports import WriteKey
@@ -70,6 +71,32 @@ def apply_body(payment: wire.Payment, *, invoice: str, amount: Decimal) -> dict[
     parts = payment.linked()
     target = ("Invoice", invoice)
     parts[target] = parts.get(target, Decimal(0)) + amount
+    return _lines_body(payment, parts)
+
+
+def moved_body(payment: wire.Payment, *, invoice: str, journal: str, amount: Decimal) -> dict[str, Any] | None:
+    """`amount` of it stands on the journal, taken off the invoice first, then from the unapplied rest.
+
+    None: it stands there already. Rejected when there is not enough; then nothing is to be sent.
+    """
+    parts = payment.linked()
+    source, target = ("Invoice", invoice), ("JournalEntry", journal)
+    missing = amount - parts.get(target, Decimal(0))
+    if missing <= 0:
+        return None
+    off = min(missing, parts.get(source, Decimal(0)))
+    if missing - off > payment.unapplied_amt:
+        raise Rejected(
+            f"only {off + payment.unapplied_amt} of payment {payment.id} is on invoice {invoice} or unapplied, {missing} has to"
+            " be moved: somebody applied the rest elsewhere. Take it off there in QuickBooks.",
+            code="applied_elsewhere",
+        )
+    parts |= {target: amount, source: parts.get(source, Decimal(0)) - off}
+    return _lines_body(payment, {where: part for where, part in parts.items() if part})
+
+
+def _lines_body(payment: wire.Payment, parts: Mapping[tuple[str, str], Decimal]) -> dict[str, Any]:
+    """Sparse: the rest of the payment stays. The lines are all of them."""
     changed = Payment()
     changed.Id, changed.SyncToken, changed.sparse = payment.id, payment.sync_token, True
     changed.CustomerRef = _ref(payment.customer_ref.value)
@@ -86,11 +113,14 @@ def posted(payment: wire.Payment, currency: str) -> Posted:
     """Of several invoices the first is named; our payments have one at most."""
     return Posted(
         id=payment.id,
-        amount=_money(payment.total_amt, payment.currency_ref, currency),
-        unapplied=_money(payment.unapplied_amt, payment.currency_ref, currency),
+        amount=money(payment.total_amt, payment.currency_ref, currency),
+        unapplied=money(payment.unapplied_amt, payment.currency_ref, currency),
         invoice=next(iter(payment.applied()), ""),
         customer=payment.customer_ref.value,
         deposited=payment.deposited,
+        deposit=f"{BookingKind.DEPOSIT}:{payment.deposit}" if payment.deposit else "",
+        account=payment.deposit_to_account_ref.value if payment.deposit_to_account_ref else "",
+        dated=date.fromisoformat(payment.txn_date[:10]) if payment.txn_date else None,
     )
 
 
@@ -100,7 +130,7 @@ def received(payment: wire.Payment, currency: str) -> list[Received]:
         Received(
             id=payment.id,
             invoice=invoice,
-            amount=_money(part, payment.currency_ref, currency),
+            amount=money(part, payment.currency_ref, currency),
             dated=date.fromisoformat(payment.txn_date[:10]) if payment.txn_date else None,
             by=payment.payment_ref_num,
         )
@@ -114,17 +144,17 @@ def invoice(found: wire.Invoice, currency: str) -> BooksInvoice:
         number=found.doc_number,
         customer=found.customer_ref.value,
         dated=date.fromisoformat(found.txn_date[:10]),
-        total=_money(found.total_amt, found.currency_ref, currency),
-        balance=_money(found.balance, found.currency_ref, currency),
+        total=money(found.total_amt, found.currency_ref, currency),
+        balance=money(found.balance, found.currency_ref, currency),
     )
 
 
 def credit(record: wire.Payment | wire.CreditMemo, currency: str) -> Money:
     amount = record.unapplied_amt if isinstance(record, wire.Payment) else record.credit
-    return _money(amount, record.currency_ref, currency)
+    return money(amount, record.currency_ref, currency)
 
 
-def _money(amount: Decimal, currency: wire.Ref | None, default: str) -> Money:
+def money(amount: Decimal, currency: wire.Ref | None, default: str) -> Money:
     code = currency.value if currency else default
     try:
         return Money.from_major(amount, code)

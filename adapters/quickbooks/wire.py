@@ -57,6 +57,7 @@ class Payment(Record):
     payment_ref_num: str = ""
     private_note: str = ""
     txn_date: str = ""
+    deposit_to_account_ref: Ref | None = None
     line: tuple[Line, ...] = ()
     linked_txn: tuple[LinkedTxn, ...] = ()
 
@@ -67,7 +68,11 @@ class Payment(Record):
 
     @property
     def deposited(self) -> bool:
-        return any(link.txn_type == "Deposit" for link in self.linked_txn)
+        return bool(self.deposit)
+
+    @property
+    def deposit(self) -> str:
+        return next((link.txn_id for link in self.linked_txn if link.txn_type == "Deposit"), "")
 
     def linked(self) -> dict[tuple[str, str], Decimal]:
         """Type and id of what it is linked to (invoices, credit memos) -> how much of it."""
@@ -123,13 +128,84 @@ class Account(Record):
     name: str
     active: bool = True
     account_type: str = ""
+    account_sub_type: str = ""
     currency_ref: Ref | None = None
+    current_balance: Decimal = Decimal(0)
 
 
 class PaymentMethod(Record):
     id: str
     name: str
     active: bool = True
+
+
+class JournalDetail(Record):
+    posting_type: str = ""
+
+
+class JournalLine(Record):
+    amount: Decimal = Decimal(0)
+    journal_entry_line_detail: JournalDetail = JournalDetail()
+
+
+class Entry(Record):
+    """What a journal, a transfer and a deposit have in common."""
+
+    id: str
+    sync_token: str
+    txn_date: str
+    private_note: str = ""
+    currency_ref: Ref | None = None
+
+    @property
+    def total(self) -> Decimal:
+        raise NotImplementedError
+
+    @property
+    def voided(self) -> bool:
+        """A journal can be voided in QuickBooks' screens; a deposit of nothing is none that was voided."""
+        return False
+
+
+class JournalEntry(Entry):
+    line: tuple[JournalLine, ...] = ()
+
+    @property
+    def total(self) -> Decimal:
+        debits = (line.amount for line in self.line if line.journal_entry_line_detail.posting_type == "Debit")
+        return sum(debits, Decimal(0))
+
+    @property
+    def voided(self) -> bool:
+        return not self.total
+
+
+class Transfer(Entry):
+    amount: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.amount
+
+    @property
+    def voided(self) -> bool:
+        return not self.amount
+
+
+class Deposit(Entry):
+    total_amt: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.total_amt
+
+
+class AccountingPreferences(Record):
+    book_close_date: str = ""
+
+
+class Preferences(Record):
+    accounting_info_prefs: AccountingPreferences = AccountingPreferences()
 
 
 def read(model: type[R], content: Mapping[str, Any]) -> R:

@@ -371,7 +371,7 @@ def test_closed_books_are_said_so_and_not_tried_again(books: QuickBooks, office:
     with pytest.raises(Rejected, match="books are closed") as refused:
         books.post(payment(acme, bill, "100.00"), key=key())
 
-    assert refused.value.code == "period_closed"
+    assert refused.value.code == "closed_period"
     assert sum(1 for r in list(office.world.requests)[before:] if r["method"] == "POST" and "/payment" in r["path"]) == 1
 
 

@@ -164,7 +164,7 @@ def test_a_closed_period_is_no_stale_object(code: str) -> None:
     wrong = judged(fault_json(code, "Account Period Closed, Cannot Update Through Services Error"))
 
     assert isinstance(wrong, Rejected)
-    assert wrong.code == "period_closed"
+    assert wrong.code == "closed_period"
 
 
 @pytest.mark.parametrize(
