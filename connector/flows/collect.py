@@ -126,12 +126,18 @@ def _reinstated(desk: Desk, known: Iterable[LedgerEntry], now: Iterable[LedgerEn
 def _record(desk: Desk, charge: Charge, invoice: GatewayInvoice, entries: Iterable[LedgerEntry]) -> int:
     """Ledger before delivery: entries and their deliveries are one transaction."""
     with desk.store.begin() as tx:
-        unit = units.get(tx, charge.unit)
-        written = sum(_append(tx, desk, replace(entry, payer=unit.payer if unit else "")) for entry in entries)
+        payer = _payer(tx, charge)
+        written = sum(_append(tx, desk, replace(entry, payer=payer)) for entry in entries)
         state, collected = _state(charge, invoice), net(ledger.entries(tx, charge=charge.id), charge.currency)
         if (state, collected) != (charge.state, charge.collected):
             charges.update(tx, charge.id, state=state, collected=collected, now=desk.now())
     return written
+
+
+def _payer(tx: Connection, charge: Charge) -> str:
+    """Whoever was charged: the agreement may be billed to somebody else since. Old rows do not say who."""
+    unit = None if charge.payer else units.get(tx, charge.unit)
+    return unit.payer if unit else charge.payer
 
 
 def _append(tx: Connection, desk: Desk, entry: LedgerEntry) -> bool:

@@ -118,6 +118,7 @@ def charges_of(
     """
     pairs: list[tuple[Charge, GatewayInvoice]] = []
     unknown: list[str] = []
+    patience = holding.Patience()
     with desk.store.read() as tx:
         known = {draft.id: charges.by_gateway_invoice(tx, draft.id) for draft in drafts}
     for draft in sorted(drafts, key=lambda d: (d.bills_on, d.unit, d.id)):
@@ -134,7 +135,7 @@ def charges_of(
         if charge.gateway_invoice == draft.id:
             pairs.append((charge, draft))
         else:
-            holding.guarded(desk, charge, partial(_write_off_second, desk, charge, draft))
+            holding.guarded(desk, charge, partial(_write_off_second, desk, charge, draft), patience)
     return pairs, unknown
 
 

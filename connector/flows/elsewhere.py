@@ -12,6 +12,7 @@ from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
 from connector.model.charge import Charge, ChargeState, charge_id
 from connector.model.invoice import GatewayInvoice, GatewayInvoiceState
+from connector.model.money import Money
 from connector.model.period import Period
 from connector.model.pricing import computed
 from connector.store import audit, charges, holds, settings
@@ -32,6 +33,7 @@ def ensure_charge(desk: Desk, unit: BillingUnit, period: Period, invoice: Gatewa
         state=ChargeState.WAITING,
         currency=unit.currency,
         computed=amount,
+        payer=unit.payer.key,
         gateway_invoice=invoice.id,
     )
     with desk.store.begin() as tx:
@@ -81,13 +83,23 @@ def _is_known(desk: Desk, invoice: GatewayInvoice) -> bool:
         return charges.by_gateway_invoice(tx, invoice.id) is not None
 
 
+def _was_closed(invoice: GatewayInvoice) -> bool:
+    return invoice.state in (GatewayInvoiceState.VOID, GatewayInvoiceState.UNCOLLECTIBLE) and not invoice.amount_paid
+
+
+def _state(charge: Charge, invoice: GatewayInvoice) -> ChargeState:
+    """Closed with nothing owed: that was us, who died before it was noted."""
+    nothing_owed = charge.owed is not None and not charge.owed
+    return ChargeState.WRITTEN_OFF if _was_closed(invoice) and nothing_owed else ChargeState.RELEASED
+
+
 def _mark_released(desk: Desk, charge: Charge, invoice: GatewayInvoice) -> None:
     with desk.store.begin() as tx:
         charge = charges.update(
             tx,
             charge.id,
-            state=ChargeState.RELEASED,
-            owed=invoice.total,
+            state=_state(charge, invoice),
+            owed=Money.zero(charge.currency) if _was_closed(invoice) else invoice.total,
             released_at=charge.released_at or desk.now(),
             now=desk.now(),
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from connector.errors import OutcomeUnknown, Rejected
+from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
 from connector.flows.desk import Desk
 from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.release import Reason
@@ -40,12 +41,38 @@ def replace(tx: Connection, charge: str, reasons: Sequence[Reason], now: datetim
     holds.replace(tx, charge, named, now=now)
 
 
-def guarded(desk: Desk, charge: Charge, act: Callable[[], object]) -> str:
-    """Why a partner refused this one charge, which is then held; "" when all went well. The others go on."""
+@dataclass(kw_only=True, slots=True)
+class Patience:
+    """One charge that a partner has no answer for keeps back no other; one that is down is not asked a hundred times."""
+
+    limit: int = 3
+    in_a_row: int = 0
+
+    def fails(self) -> bool:
+        """Once more without an answer. True when that is enough."""
+        self.in_a_row += 1
+        return self.in_a_row >= self.limit
+
+
+def guarded(desk: Desk, charge: Charge, act: Callable[[], object], patience: Patience) -> str:
+    """Why a partner refused this one charge, which is then held; "" when all went well. The others go on.
+
+    RetryLater, OutcomeUnknown: the partner has no answer for several in a row.
+    """
     try:
         act()
-    except (Rejected, OutcomeUnknown) as error:
-        reason = Reason(name="refused", message=str(error), way_on="correct it at the partner; it is tried again each cycle")
-        hold(desk, charge, (reason,))
+    except (OutcomeUnknown, RetryLater) as error:
+        if isinstance(error, OutcomeUnknown):
+            hold(desk, charge, (_refused(error),))
+        if patience.fails():
+            raise
         return f"{charge.id}: {error}"
+    except Rejected as error:
+        hold(desk, charge, (_refused(error),))
+        return f"{charge.id}: {error}"
+    patience.in_a_row = 0
     return ""
+
+
+def _refused(error: ConnectorError) -> Reason:
+    return Reason(name="refused", message=str(error), way_on="correct it at the partner; it is tried again each cycle")

@@ -13,7 +13,7 @@ from connector.flows.bills import UnitBills, read_bills
 from connector.flows.desk import Desk
 from connector.flows.drafts import charges_of, missing_drafts
 from connector.flows.elsewhere import UNFINISHED, take_over_daily, tidy
-from connector.flows.round import Round, facts_of, gather
+from connector.flows.round import Round, facts_of, gather, is_old, read_books
 from connector.flows.watch import watch_all
 from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
@@ -47,23 +47,42 @@ def release(desk: Desk, *, full: bool = True) -> Released:
     if full:
         concerned |= {unit.key for unit in alive if unit.collect}
     bills = read_bills(desk, [u for u in alive if u.key in concerned], since=_since(desk, drafts, open_charges))
-    if full:
-        _note_due_without_invoice(desk, bills)
-        take_over_daily(desk, units)
-        drafts += missing_drafts(desk, units, bills, drafts)
-    tidy(desk, drafts)
-    pairs, unknown = charges_of(desk, units, drafts)
-    report = Released(unknown=unknown)
-    round_ = gather(desk, units, bills, pairs)
-    for number, (charge, draft) in enumerate(pairs, start=1):
-        desk.settings.progress("drafts", number, len(pairs))
-        refused = holding.guarded(desk, charge, partial(_one_draft, desk, round_, charge, draft, report))
-        report.failed.extend([refused] if refused else [])
-    report.watched, refusals = watch_all(desk, round_)
+    report = Released()
+    round_: Round | None = None
+    broken: Exception | None = None
+    try:
+        _look_for_drafts(desk, units, bills, drafts, full=full)
+        pairs, report.unknown = charges_of(desk, units, drafts)
+        round_ = gather(desk, units, bills, pairs)
+        _all_drafts(desk, round_, pairs, report)
+    except Exception as error:  # what is out already is watched whatever happened to the drafts
+        broken = error
+    report.watched, refusals = watch_all(desk, round_ or gather(desk, units, bills, []))
     report.failed.extend(refusals)
+    if broken is not None:
+        raise broken
     with desk.store.begin() as tx:
         freshness.succeeded(tx, "release", now=desk.now())
     return report
+
+
+def _look_for_drafts(
+    desk: Desk, units: Mapping[str, BillingUnit], bills: Mapping[str, UnitBills], drafts: list[GatewayInvoice], *, full: bool
+) -> None:
+    """Those that nobody made are made, and added to `drafts`; what is no draft any more finds its charge."""
+    if full:
+        _note_due_without_invoice(desk, bills)
+        take_over_daily(desk, units)
+        drafts.extend(missing_drafts(desk, units, bills, drafts))
+    tidy(desk, drafts)
+
+
+def _all_drafts(desk: Desk, round_: Round, pairs: Sequence[tuple[Charge, GatewayInvoice]], report: Released) -> None:
+    patience = holding.Patience()
+    for number, (charge, draft) in enumerate(pairs, start=1):
+        desk.settings.progress("drafts", number, len(pairs))
+        refused = holding.guarded(desk, charge, partial(_one_draft, desk, round_, charge, draft, report), patience)
+        report.failed.extend([refused] if refused else [])
 
 
 def _standing(desk: Desk, draft: GatewayInvoice) -> GatewayInvoice:
@@ -101,15 +120,26 @@ def _since(desk: Desk, drafts: Sequence[GatewayInvoice], open_charges: Sequence[
 
 
 def _one_draft(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, report: Released) -> None:
-    decision = decide(facts_of(desk, round_, charge, draft))
+    facts = facts_of(desk, round_, charge, draft)
+    decision = decide(facts)
     if isinstance(decision, Release) and decision.bill is not None:
         decision = _look_again(desk, round_, charge, draft, decision.bill)
+    if isinstance(decision, Release):
+        _note_payer(desk, charge, facts.customer.payer)
     _carry_out(desk, charge, draft, decision, report)
+
+
+def _note_payer(desk: Desk, charge: Charge, payer: str) -> None:
+    """Whose money it will be, whoever the agreement is billed to later."""
+    if charge.payer != payer:
+        with desk.store.begin() as tx:
+            charges.update(tx, charge.id, payer=payer, now=desk.now())
 
 
 def _look_again(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, bill: PsaInvoice) -> Decision:
     """Once more, just before the money moves: the bill may have been paid, changed or deleted in the last seconds."""
     now = desk.psa.invoice(bill.id)
+    round_ = read_books(desk, round_, [charge]) if is_old(desk, round_) else round_
     facts = facts_of(desk, round_, charge, draft)
     if now is None or now.voided:
         # What was billed a moment ago is not computed now: the bill is about to be made again, differently.
@@ -127,6 +157,7 @@ def _carry_out(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Deci
             holding.hold(desk, charge, reasons)
             report.held.append(charge.id)
         case WriteOff(bill=bill):
+            _note_bill(desk, charge, charge.charge_date, bill)  # written ahead: that nothing was owed is known after a crash
             desk.gateway.write_off(draft)
             _finish(desk, charge, decision, state=ChargeState.WRITTEN_OFF)
             report.written_off.append(charge.id)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
-from connector.flows import collect, holding
+from connector.errors import OutcomeUnknown, Rejected, RetryLater
+from connector.flows import books_invoices, collect, holding
 from connector.flows.desk import Desk
-from connector.flows.round import Round, bills_of
+from connector.flows.holding import Patience
+from connector.flows.reduction import reduce_once
+from connector.flows.round import Round, bills_of, in_books, is_old, read_books
+from connector.model.agreement import Payer
 from connector.model.charge import Charge, ChargeState
 from connector.model.invoice import GatewayInvoice, PsaInvoice
 from connector.model.ledger import EntryKind
 from connector.model.money import Money
-from connector.model.release import Keep, Reduce, Stop, Void, WatchDecision, watch
-from connector.ports import WriteKey
+from connector.model.release import Keep, Reason, Reduce, Stop, Void, WatchDecision, watch
 from connector.store import charges, ledger, outbox
 from connector.store.outbox import DeliveryState
 
-STOPS = frozenset({"paused", "invoice_gone"})  # holds under which we told the gateway to stop
+NOT_LOWERED = "not_lowered"
+STOPS = frozenset({"paused", "invoice_gone", NOT_LOWERED})  # holds under which we told the gateway to stop
 
 
 def watch_all(desk: Desk, round_: Round) -> tuple[dict[str, str], list[str]]:
@@ -25,12 +30,15 @@ def watch_all(desk: Desk, round_: Round) -> tuple[dict[str, str], list[str]]:
         watched = charges.every(tx, [ChargeState.RELEASED])
     if not watched:
         return {}, []
+    if is_old(desk, round_):
+        round_ = read_books(desk, round_, [], watched)
     still_open = {invoice.id: invoice for invoice in desk.gateway.open_invoices()}
     done: dict[str, str] = {}
     failed: list[str] = []
+    patience = Patience()
     for charge in watched:
         invoice = still_open.get(charge.gateway_invoice)
-        failed.append(holding.guarded(desk, charge, partial(_one, desk, round_, charge, invoice, done)))
+        failed.append(holding.guarded(desk, charge, partial(_one, desk, round_, charge, invoice, done), patience))
     return done, [message for message in failed if message]
 
 
@@ -42,6 +50,11 @@ def _one(desk: Desk, round_: Round, charge: Charge, invoice: GatewayInvoice | No
     bill = _bill(desk, round_, charge)
     charge = _rebind(desk, charge, bill)
     decision = watch(invoice, open_now=_open_now(desk, round_, charge, invoice, bill), paused=round_.paused)
+    if bill is not None and isinstance(decision, Reduce | Void):
+        # What cannot be taken back is decided on what the PSA says now, not when the round began.
+        now = desk.psa.invoice(bill.id)
+        bill = now if now is not None and not now.voided else None
+        decision = watch(invoice, open_now=_open_now(desk, round_, charge, invoice, bill), paused=round_.paused)
     what = _act(desk, charge, invoice, decision)
     if what:
         done[charge.id] = what
@@ -70,9 +83,17 @@ def _open_now(desk: Desk, round_: Round, charge: Charge, invoice: GatewayInvoice
     if bill is None:
         return None if charge.psa_invoice else invoice.amount_remaining
     late_psa, late_books = undelivered(desk, charge)
-    in_books = round_.books.get(bill.number, ())
-    open_ = [bill.balance - late_psa, *(b.balance - late_books for b in in_books)]
+    of_books = in_books(desk, round_, _payer(desk, round_, charge), bill)
+    open_ = [bill.balance - late_psa, *(b.balance - late_books for b in of_books)]
     return max(min(open_, key=lambda m: m.minor), Money.zero(charge.currency), key=lambda m: m.minor)
+
+
+def _payer(desk: Desk, round_: Round, charge: Charge) -> Payer:
+    """Whoever was charged: the agreement may be billed to somebody else since, or be gone."""
+    unit = round_.units.get(charge.unit)
+    if unit is not None and charge.payer in ("", unit.payer.key):
+        return unit.payer
+    return books_invoices.known_payer(desk, charge.payer)
 
 
 def undelivered(desk: Desk, charge: Charge) -> tuple[Money, Money]:
@@ -90,21 +111,44 @@ def undelivered(desk: Desk, charge: Charge) -> tuple[Money, Money]:
 def _act(desk: Desk, charge: Charge, invoice: GatewayInvoice, decision: WatchDecision) -> str:
     match decision:
         case Keep(note=reason):
-            stopped_by_us = bool(holding.names(desk, charge) & STOPS)
-            if not invoice.auto_advance and not invoice.in_flight and (reason is None or stopped_by_us):
-                desk.gateway.release(invoice)
+            if not invoice.auto_advance and not invoice.in_flight and holding.names(desk, charge) & STOPS:
+                desk.gateway.release(invoice)  # one that a person stopped in the dashboard stays stopped
             holding.note(desk, charge, (reason,) if reason else ())
             return ""
         case Reduce(by=by):
-            key = WriteKey(value=f"reduce:{charge.id}:{invoice.amount_remaining.minor}", since=desk.now())
-            desk.gateway.reduce(invoice, by, reason="paid elsewhere", key=key)
-            return "reduced"
+            return _lowered(desk, charge, invoice, by, partial(reduce_once, desk, charge, invoice, by), "reduced")
         case Void():
-            desk.gateway.write_off(invoice)
-            collect.settle(desk, charge)
-            return "voided"
+            by = invoice.amount_remaining
+            what = _lowered(desk, charge, invoice, by, partial(desk.gateway.write_off, invoice), "voided")
+            if what == "voided":
+                collect.settle(desk, charge)
+            return what
         case Stop(reason=reason):
-            if invoice.auto_advance:
-                desk.gateway.stop(invoice)
-            holding.note(desk, charge, (reason,))
+            _stop(desk, charge, invoice, reason)
             return "stopped"
+
+
+def _lowered(desk: Desk, charge: Charge, invoice: GatewayInvoice, by: Money, act: Callable[[], object], done: str) -> str:
+    """Should it fail, the gateway is not to collect the amount that is too high meanwhile; tried again each cycle."""
+    try:
+        act()
+    except (Rejected, OutcomeUnknown, RetryLater) as error:
+        reason = Reason(
+            name=NOT_LOWERED,
+            message=f"{by} of the {invoice.amount_remaining} was paid elsewhere, and the gateway did not lower it: {error}",
+            way_on="wait: it is not collected meanwhile and is tried again each cycle; or lower it in the gateway's dashboard",
+        )
+        _stop(desk, charge, invoice, reason)
+        if isinstance(error, RetryLater):
+            raise
+        return "stopped"
+    return done
+
+
+def _stop(desk: Desk, charge: Charge, invoice: GatewayInvoice, reason: Reason) -> None:
+    """Noted before it is done: only what we stopped do we let go on again."""
+    stopped_by_person = not invoice.auto_advance and not holding.names(desk, charge) & STOPS
+    if not stopped_by_person:
+        holding.note(desk, charge, (reason,))
+    if invoice.auto_advance:
+        desk.gateway.stop(invoice)

@@ -50,6 +50,7 @@ class Charge:
     state: ChargeState
     currency: str
     computed: Money  # what the agreement says, before tax and true-up
+    payer: str = ""  # Payer.key of whoever was charged; "" in rows older than this column
     gateway_invoice: str = ""
     psa_invoice: str = ""
     psa_number: str = ""

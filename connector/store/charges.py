@@ -18,7 +18,18 @@ from connector.store.schema import charge as table
 from connector.store.sql import for_update, insert_new
 
 _FIXED = frozenset({"id", "unit", "period", "number", "currency"})
-_PLAIN = ("id", "unit", "number", "currency", "gateway_invoice", "psa_invoice", "psa_number", "charge_date", "released_at")
+_PLAIN = (
+    "id",
+    "unit",
+    "number",
+    "currency",
+    "payer",
+    "gateway_invoice",
+    "psa_invoice",
+    "psa_number",
+    "charge_date",
+    "released_at",
+)
 
 # What only an agreement's line has; rows written before these were known lack them.
 _OF_A_LINE: dict[str, Callable[[str], Any]] = {

@@ -85,6 +85,7 @@ charge = Table(
     Column("number", sa.Integer, nullable=False),
     Column("state", sa.Text, nullable=False),
     Column("currency", sa.Text, nullable=False),
+    Column("payer", sa.Text, nullable=False, server_default=""),
     Column("computed_minor", sa.BigInteger, nullable=False),
     Column("owed_minor", sa.BigInteger),
     Column("collected_minor", sa.BigInteger),
