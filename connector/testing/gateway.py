@@ -14,174 +14,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Protocol
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from connector.errors import OutcomeUnknown, Rejected, RetryLater
 from connector.model.agreement import Payer
-from connector.model.invoice import Adjustment, Customer, GatewayInvoice, GatewayInvoiceState, MethodKind
-from connector.model.ledger import GatewayPayment, ReversalReason
-from connector.model.money import Money
+from connector.model.invoice import Adjustment, GatewayInvoice, GatewayInvoiceState, MethodKind
 from connector.model.period import Cycle, add_months
-from connector.model.subscription import Arm, Cancel, Create, Item, LiveSubscription, Subscription, Update
-from connector.ports import Gateway, WriteKey
+from connector.model.subscription import Arm, Cancel, Create, LiveSubscription, Update
+from connector.ports import Gateway
+from connector.testing.gateway_ground import GatewayGround, GatewayRig, Ground, key, midday
+from connector.testing.gateway_money import MoneyBack, Payouts
+
+__all__ = ["GatewayContract", "GatewayGround", "GatewayRig", "Ground", "key", "midday"]
 
 
-class GatewayRig(Protocol):
-    """Everything that the adapter itself cannot do."""
-
-    currency: str
-
-    def now(self) -> datetime: ...
-
-    def advance(self, to: datetime) -> None: ...
-
-    def enrol(self, customer: str, kind: MethodKind, *, outcome: str = "ok") -> None:
-        """The payer finishes the open enrolment page. `outcome` of later debits: ok, declined, returned (bank debits)."""
-
-    def refund(self, payment: str, amount: Money) -> None: ...
-
-    def give_credit(self, customer: str, amount: Money) -> None: ...
-
-    def double_quantity(self, subscription: str) -> None:
-        """A person doubles the quantity of the first item in the dashboard."""
-
-    def add_line_by_hand(self, subscription: str) -> None: ...
-
-    def resume_by_hand(self, subscription: str) -> None: ...
-
-    def make_foreign(self, customer: str) -> None:
-        """Someone else's customer, subscription and draft in the same account."""
-
-    def foreign(self) -> Any:
-        """All of someone else's objects, comparable."""
-
-    def lose_replies(self, *, after: int = 0) -> None:
-        """Writes are carried out, but from the one after the first `after` on no answer arrives. Until `mend`."""
-
-    def break_down(self, *, after: int = 0) -> None:
-        """The write after the first `after` is carried out and answered with a server error. Until `mend`."""
-
-    def throttle(self) -> None:
-        """Every request is refused as too many. Until `mend`."""
-
-    def mend(self) -> None: ...
-
-    def forget_keys(self) -> None:
-        """The gateway no longer knows any idempotency key."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ground:
-    """Where most tests begin: a payer with a customer, and the day of the first draft."""
-
-    payer: Payer
-    customer: str
-    first: date
-
-
-def key(value: str, rig: GatewayRig, *, attempt: int = 1) -> WriteKey:
-    return WriteKey(value=value, since=rig.now(), attempt=attempt)
-
-
-def midday(day: date) -> datetime:
-    return datetime.combine(day, time(12), UTC)
-
-
-class GatewayContract:
+class GatewayContract(MoneyBack, Payouts, GatewayGround):
     """The tests of every gateway."""
-
-    @pytest.fixture
-    def gateway(self) -> Gateway:
-        raise NotImplementedError("give the contract a gateway fixture")
-
-    @pytest.fixture
-    def rig(self) -> GatewayRig:
-        raise NotImplementedError("give the contract a rig fixture")
-
-    @pytest.fixture
-    def ground(self, gateway: Gateway, rig: GatewayRig) -> Ground:
-        return self.prepared(gateway, rig)
-
-    # Helpers
-
-    def prepared(self, gateway: Gateway, rig: GatewayRig) -> Ground:
-        payer = Payer(psa="psa", id="250", name="Acme Dental LLC", email="ap@acme.example")
-        made = gateway.ensure_customer(payer, known="", key=key("payer/250", rig))
-        first = add_months(rig.now().date().replace(day=1), 1)
-        return Ground(payer=payer, customer=made.id, first=first)
-
-    def money(self, rig: GatewayRig, minor: int) -> Money:
-        return Money(minor, rig.currency)
-
-    def item(self, rig: GatewayRig, name: str, *, minor: int = 4500, quantity: int = 3) -> Item:
-        return Item(
-            key=f"line:{name}", product=name, name=f"Service {name}", unit_amount=self.money(rig, minor), quantity=quantity
-        )
-
-    def wanted(self, rig: GatewayRig, ground: Ground, **changes: Any) -> Subscription:
-        plain = Subscription(
-            unit="psa:4711",
-            payer=ground.payer.key,
-            description="Managed services for Acme Dental",
-            currency=rig.currency,
-            cycle=Cycle.MONTHLY,
-            bills_on=ground.first,
-            items=(self.item(rig, "backup", minor=12050), self.item(rig, "workstation", quantity=25)),
-        )
-        return replace(plain, **changes)
-
-    def live(self, gateway: Gateway) -> LiveSubscription:
-        (found,) = gateway.subscriptions()
-        return found
-
-    def create(self, gateway: Gateway, rig: GatewayRig, ground: Ground, new: Subscription, *, name: str = "create") -> str:
-        change = Create(new=gateway.canonical(new), customer=ground.customer, generation=1, first_draft=ground.first)
-        return gateway.apply(change, key=key(f"{new.unit}/{name}", rig))
-
-    def mirrored(self, gateway: Gateway, rig: GatewayRig, ground: Ground, **changes: Any) -> LiveSubscription:
-        """Created and armed."""
-        new = gateway.canonical(self.wanted(rig, ground, **changes))
-        id = self.create(gateway, rig, ground, new)
-        gateway.apply(Arm(id=id, new=new), key=key("arm", rig))
-        return self.live(gateway)
-
-    def enrol(self, gateway: Gateway, rig: GatewayRig, ground: Ground, kind: MethodKind, *, outcome: str = "ok") -> Customer:
-        gateway.enrolment_link(ground.customer, enrolled=False, return_url="https://msp.example/done", key=key("enrol", rig))
-        rig.enrol(ground.customer, kind, outcome=outcome)
-        return gateway.adopt_new_methods(ground.customer)
-
-    def first_draft(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> GatewayInvoice:
-        rig.advance(midday(ground.first) + timedelta(hours=2))
-        (draft,) = gateway.drafts()
-        return draft
-
-    def drafted(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> GatewayInvoice:
-        self.mirrored(gateway, rig, ground)
-        return self.first_draft(gateway, rig, ground)
-
-    def enrolled_draft(
-        self, gateway: Gateway, rig: GatewayRig, ground: Ground, kind: MethodKind, *, outcome: str = "ok"
-    ) -> GatewayInvoice:
-        self.enrol(gateway, rig, ground, kind, outcome=outcome)
-        self.mirrored(gateway, rig, ground, automatic=True)
-        return self.first_draft(gateway, rig, ground)
-
-    def collected(
-        self, gateway: Gateway, rig: GatewayRig, ground: Ground, kind: MethodKind, *, outcome: str = "ok"
-    ) -> GatewayPayment:
-        invoice = gateway.release(self.enrolled_draft(gateway, rig, ground, kind, outcome=outcome))
-        rig.advance(rig.now() + timedelta(days=8))
-        (payment,) = gateway.payments(invoice.id)
-        return payment
-
-    def again(self, gateway: Gateway, invoice: GatewayInvoice) -> GatewayInvoice:
-        found = gateway.invoice(invoice.id)
-        assert found is not None
-        return found
 
     # Health
 
@@ -715,25 +567,6 @@ class GatewayContract:
         reduced = gateway.reduce(released, less, reason="cheque", key=key("reduce/1", rig))
 
         assert reduced.amount_remaining == released.amount_remaining - less
-
-    # Money back
-
-    def test_a_refund_is_a_reversal(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> None:
-        payment = self.collected(gateway, rig, ground, MethodKind.CARD)
-
-        rig.refund(payment.payment, self.money(rig, 2000))
-
-        (reversal,) = gateway.reversals(payment.payment)
-        assert (reversal.amount.minor, reversal.reason, reversal.payment) == (2000, ReversalReason.REFUND, payment.payment)
-
-    def test_a_returned_bank_debit_is_a_reversal_of_all_of_it(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> None:
-        payment = self.collected(gateway, rig, ground, MethodKind.BANK_DEBIT, outcome="returned")
-
-        rig.advance(rig.now() + timedelta(days=20))
-
-        (reversal,) = gateway.reversals(payment.payment)
-        assert (reversal.amount, reversal.reason) == (payment.amount, ReversalReason.BANK_RETURN)
-        assert reversal.reversed_at > payment.paid_at
 
     # Events
 

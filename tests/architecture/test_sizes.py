@@ -11,7 +11,7 @@ from tests.architecture.source import OURS, name_of, python_files, tree_of
 FUNCTION_LINES = 40
 FILE_LINES = 400
 LONG_FILES = {
-    "connector/testing/gateway.py": 850,  # a contract kit is read from top to bottom by who writes an adapter
+    "connector/testing/gateway.py": 680,  # a contract kit is read from top to bottom by who writes an adapter
     "connector/testing/psa.py": 530,  # as above
     "adapters/autotask/translate.py": 420,  # one partner's words, all of them
     "connector/model/release.py": 420,  # one decision and its guards, each with its name, read as one table

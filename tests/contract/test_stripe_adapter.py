@@ -61,6 +61,37 @@ class SandboxRig:
     def refund(self, payment: str, amount: Money) -> None:
         self.partner.actions["refund"](payment, amount.minor)
 
+    def fail_refund(self, payment: str) -> None:
+        refunds = self.partner.account.table("refund").where(payment_intent=payment)
+        self.partner.actions["fail_refund"](refunds[-1]["id"])
+
+    def dispute(self, payment: str, *, stage: str) -> None:
+        act = self.partner.actions
+        have = self.partner.account.table("dispute").where(payment_intent=payment)
+        if not have:
+            act["dispute"](payment, withdrawn=stage != "opened", inquiry=stage == "inquiry")
+        elif stage == "withdrawn":
+            act["withdraw_dispute"](have[0]["id"])
+        elif stage in ("won", "lost"):
+            act["close_dispute"](have[0]["id"], won=stage == "won")
+
+    def sell_elsewhere(self, amount: Money) -> str:
+        return str(self.partner.actions["shop_sale"](amount.minor))
+
+    def bill(self, amount: Money) -> None:
+        self.partner.actions["stripe_fee"](amount.minor)
+
+    def hold_back(self, amount: Money) -> None:
+        self.partner.actions["reserve"](amount.minor)
+
+    def fail_payout(self, payout: str) -> None:
+        self.partner.actions["fail_payout"](payout)
+
+    def pay_out_by_hand(self, amount: Money) -> str:
+        self.partner.actions["set_payouts"]("manual")
+        self.advance(self.world.now + timedelta(days=5))
+        return str(self.partner.actions["manual_payout"](amount.minor)["id"])
+
     def give_credit(self, customer: str, amount: Money) -> None:
         self.dashboard.customers.update(customer, {"balance": -amount.minor})
 
