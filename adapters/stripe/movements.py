@@ -28,6 +28,7 @@ EVENT_TYPES = (
     "payment_intent.payment_failed",
     "payment_intent.processing",
     "payment_method.attached",
+    "payout.reconciliation_completed",
     "refund.created",
     "refund.failed",
     "refund.updated",

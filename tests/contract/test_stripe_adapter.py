@@ -24,8 +24,9 @@ from connector.config.secret import Secret
 from connector.errors import Rejected
 from connector.model.agreement import Payer
 from connector.model.invoice import GatewayInvoiceState, MethodKind
-from connector.model.ledger import ReversalReason
+from connector.model.ledger import ReversalReason, ReversalStage
 from connector.model.money import Money
+from connector.model.payout import BalanceKind
 from connector.model.subscription import Cancel, Update
 from connector.ports import Gateway
 from connector.testing.doubles import WorldClock, context
@@ -315,3 +316,113 @@ def test_nothing_secret_is_shown(adapter: Stripe, tmp_path: Path) -> None:
     settings = StripeSettings(return_url="https://msp.example/", secret_key=Secret(file=tmp_path / "key"))
 
     assert "sk_test_sandbox" not in repr(settings) + repr(adapter) + repr(vars(adapter))
+
+
+def test_what_a_refund_is_for_is_read_from_what_the_owner_wrote_there(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    payment = contract.collected(adapter, served, ground, MethodKind.CARD)
+    refund = served.partner.actions["refund"](payment.payment, 2000, intent="credit")
+
+    (said,) = adapter.reversals(payment.payment)
+    served.partner.actions["note_refund"](refund["id"], "cancel_payment")
+    (changed,) = adapter.reversals(payment.payment)
+
+    assert (said.intent, said.fee) == ("credit", Money(0, "USD"))
+    assert (changed.intent, changed.id) == ("cancel_payment", said.id)
+
+
+def test_a_refund_that_waits_for_funds_has_moved_nothing_yet(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    payment = contract.collected(adapter, served, ground, MethodKind.CARD)
+    waiting = served.partner.actions["refund_without_funds"](payment.payment, 2000)
+
+    (before,) = adapter.reversal_states(payment.payment)
+    served.partner.actions["fund_refund"](waiting["id"])
+    (after,) = adapter.reversal_states(payment.payment)
+
+    assert (before.stage, before.moved, before.fee) == (ReversalStage.PENDING, False, None)
+    assert (after.stage, after.moved, after.id) == (ReversalStage.SUCCEEDED, True, before.id)
+
+
+@pytest.mark.parametrize("returned", [True, False])
+def test_the_fee_of_a_dispute_that_was_won_is_what_was_kept_of_it(served: SandboxRig, adapter: Stripe, *, returned: bool) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    payment = contract.collected(adapter, served, ground, MethodKind.CARD)
+    served.partner.actions["set_dispute_fee_returned"](returned)
+    dispute = served.partner.actions["dispute"](payment.payment)
+    served.partner.actions["close_dispute"](dispute["id"], won=True)
+
+    (won,) = adapter.reversal_states(payment.payment)
+
+    assert (won.stage, won.moved) == (ReversalStage.WON, False)
+    assert won.fee == Money(0 if returned else 1500, "USD")
+
+
+def test_a_payout_of_a_hundred_and_fifty_payments_costs_three_requests(served: SandboxRig, adapter: Stripe) -> None:
+    for number in range(150):
+        served.sell_elsewhere(Money(1000 + number, "USD"))
+    served.advance(served.now() + timedelta(days=15))
+    (payout,) = adapter.payouts(served.now() - timedelta(days=30))
+    before = len(served.world.requests)
+
+    lines = adapter.payout_lines(payout.id)
+
+    assert len(lines) == 150
+    assert len(served.world.requests) - before == 3  # the payout, and its 151 transactions in two pages
+
+
+def test_a_bank_debit_s_payment_is_named_by_its_charge_refund_and_return_alike(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    payment = contract.collected(adapter, served, ground, MethodKind.BANK_DEBIT)
+    served.refund(payment.payment, Money(300, "USD"))
+    served.partner.actions["ach_return"](payment.payment, "debit_not_authorized")
+
+    lines = list(adapter.balance_lines(served.now() - timedelta(days=60), served.now() + timedelta(seconds=1)))
+    ours = [line for line in lines if line.payment == payment.payment]
+
+    assert [line.kind for line in ours] == [BalanceKind.CHARGE, BalanceKind.REFUND, BalanceKind.DISPUTE]
+    assert {one.reason: one.on_open_dispute for one in adapter.reversals(payment.payment)} == {
+        ReversalReason.REFUND: True,
+        ReversalReason.BANK_RETURN: False,
+    }
+
+
+def wrong(adapter: Stripe) -> dict[str, str]:
+    return {check.name: check.message for check in adapter.account_checks() if not check.right}
+
+
+def test_payouts_asked_for_by_hand_are_named_by_the_account_checks(served: SandboxRig, adapter: Stripe) -> None:
+    served.partner.actions["set_payouts"]("manual")
+
+    assert "automatic" in wrong(adapter)["payout_schedule"]
+
+
+@pytest.mark.parametrize("setting", ["cancel", "unpaid"])
+def test_a_subscription_that_stripe_gave_up_shows_the_setting_that_cannot_be_read(
+    served: SandboxRig, adapter: Stripe, setting: str
+) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    served.partner.actions["set_after_retries"](setting)
+    draft = contract.enrolled_draft(adapter, served, ground, MethodKind.CARD, outcome="declined")
+    (live,) = adapter.subscriptions()
+    adapter.release(draft)
+    before = wrong(adapter)
+    served.advance(served.now() + timedelta(days=25))
+
+    assert before == {}
+    assert live.id in wrong(adapter)["after_failed_retries"]
+    assert "Manage failed payments" in wrong(adapter)["after_failed_retries"]
+
+
+def test_a_subscription_that_we_ended_is_no_sign_of_that_setting(served: SandboxRig, adapter: Stripe) -> None:
+    contract = TestStripe()
+    ground = contract.prepared(adapter, served)
+    live = contract.mirrored(adapter, served, ground)
+    adapter.apply(Cancel(old=live, on=served.now().date(), reason="the agreement has ended"), key=key("end", served))
+
+    assert wrong(adapter) == {}
