@@ -17,7 +17,7 @@ from connector.flows.mirror import Applied, Mirror
 from connector.flows.reconcile import Reconciliation
 from connector.model.agreement import Unusable
 from connector.model.money import Money
-from connector.model.subscription import Arm, Cancel, Change, Create, Subscription, Update
+from connector.model.subscription import Arm, Cancel, Change, Create, Subscription, TakeOver, Update
 from connector.overview import Overview
 from connector.store.payers import PayerRow
 
@@ -97,6 +97,9 @@ def _change_row(change: Change, names: Mapping[str, str]) -> tuple[str, str, str
             return "arm", name, "", str(new.amount), "drafts only, released one by one"
         case Update(old=old, new=new):
             return "update", name, str(old.subscription.amount), str(new.amount), "; ".join(differences(old.subscription, new))
+        case TakeOver(id=id, new=new, now=now):
+            what = f"{id} becomes ours: {len(new.items)} items, drafts only, its billing day stays"
+            return "take over", name, str(now), str(new.amount), what
         case Cancel(old=old, on=on, reason=reason):
             return "cancel", name, str(old.subscription.amount), "", f"no draft from {on.isoformat()}: {reason}"
 

@@ -40,6 +40,7 @@ PAYER = SectionSpec(
         FieldSpec(name="email", type=TEXT, doc="where receipts and the enrolment link go"),
         FieldSpec(name="books_id", type=TEXT, doc="the customer's id in the books"),
         FieldSpec(name="books_name", type=TEXT, doc="the customer's name in the books, if it differs"),
+        FieldSpec(name="gateway_customer", type=TEXT, doc="the customer's id at the gateway, for `connector adopt`"),
     ),
 )
 

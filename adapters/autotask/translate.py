@@ -257,6 +257,7 @@ def _payer(company: Record, related: Related, mapping: FieldMapping) -> Payer:
         email=(fields["email"] or "").strip(),
         books_id=fields["books_id"] or "",
         books_name=fields["books_name"] or "",
+        gateway_customer=(fields["gateway_customer"] or "").strip(),
     )
 
 

@@ -160,6 +160,7 @@ def _payer(company: Record, mapping: FieldMapping) -> Payer:
         email=_first_address(fields["email"] or ""),
         books_id=fields["books_id"] or "",
         books_name=fields["books_name"] or "",
+        gateway_customer=(fields["gateway_customer"] or "").strip(),
     )
 
 

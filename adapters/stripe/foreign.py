@@ -9,6 +9,7 @@ from adapters.stripe import translate, wire
 from adapters.stripe.account import Account
 from adapters.stripe.client import Body
 from connector.model.others import ForeignSubscription
+from connector.model.period import Cycle
 
 ONE_BY_ONE = 5  # up to here subscriptions are listed by customer, beyond it all of the account's
 ENDED = frozenset({"canceled", "incomplete_expired", "incomplete"})
@@ -45,8 +46,16 @@ def _foreign(found: wire.Subscription) -> ForeignSubscription:
         amount=translate.money(sum(_amount(item) for item in found.items.data), found.currency),
         status=found.status,
         next_on=next_on,
+        cycle=_cycle(found),
+        bills_on=translate.day(found.billing_cycle_anchor),
         charges=ends is None or next_on is None or next_on < ends,
     )
+
+
+def _cycle(found: wire.Subscription) -> Cycle | None:
+    said = {(r.interval, r.interval_count) for item in found.items.data if (r := item.price.recurring) is not None}
+    known = {translate.interval(cycle): cycle for cycle in Cycle} | {("month", 12): Cycle.YEARLY}
+    return known.get(next(iter(said))) if len(said) == 1 else None
 
 
 def _amount(item: wire.SubscriptionItem) -> int:

@@ -15,7 +15,7 @@ from adapters.stripe.translate import CHARGE_AUTOMATICALLY, KEEP_AS_DRAFT, OWNER
 from connector.errors import Rejected
 from connector.model.invoice import Adjustment, InvoiceLine
 from connector.model.period import Cycle, add_months, boundary, period_number
-from connector.model.subscription import Arm, Create, Item, LiveSubscription, Subscription
+from connector.model.subscription import Arm, Create, Item, LiveSubscription, Subscription, TakeOver
 from connector.ports import WriteKey
 
 Form = dict[str, Any]
@@ -180,6 +180,24 @@ def update(found: wire.Subscription, desired: Subscription, *, instance: str, da
         **_changed_end(found, new),
     }
     return {**form, "proration_behavior": "none"} if form else {}
+
+
+def take_over(found: wire.Subscription, change: TakeOver, *, instance: str, key: WriteKey, days_until_due: int) -> Form:
+    """Marker, items and pause together; nothing is prorated, and the billing day stays."""
+    new = translate.canonical(change.new)
+    refuse_too_many(new)
+    old_items: list[Form] = [{"id": item.id, "deleted": True} for item in found.items.data]
+    items = [*old_items, *(new_item(item, new, instance) for item in new.items)]
+    form: Form = {
+        "items": items,
+        "description": new.description,
+        "metadata": {OWNER: instance, "write_key": key.value, "generation": str(change.generation), **facts(new)},
+        "proration_behavior": "none",
+        "off_session": True,
+        **_changed_collection(found, new, days_until_due),
+        **_changed_end(found, new),
+    }
+    return form
 
 
 def refuse_moved(found: wire.Subscription, new: Subscription) -> None:

@@ -9,7 +9,7 @@ from adapters.stripe.account import Account
 from adapters.stripe.client import PAGE_SIZE, Body
 from adapters.stripe.translate import OWNER
 from connector.errors import Rejected
-from connector.model.subscription import Arm, Cancel, Change, Create, Item, LiveSubscription, Update
+from connector.model.subscription import Arm, Cancel, Change, Create, Item, LiveSubscription, TakeOver, Update
 from connector.ports import WriteKey
 
 ENDED = frozenset({"canceled", "incomplete_expired"})
@@ -43,6 +43,8 @@ class Subscriptions:
                 return self._update(change, key)
             case Cancel():
                 return self._cancel(change, key)
+            case TakeOver():
+                return self._take_over(change, key)
 
     def _create(self, change: Create, key: WriteKey) -> str:
         form = forms.create(
@@ -66,6 +68,22 @@ class Subscriptions:
         form = forms.update(found, change.new, instance=self._account.instance, days_until_due=days)
         self._products.ensure(translate.canonical(change.new).items)
         return self._write(found.id, form, key, "update")
+
+    def _take_over(self, change: TakeOver, key: WriteKey) -> str:
+        """One write, so that at no moment it is ours and still charges by itself. Ours already: as it is."""
+        body = self._api.read(f"read subscription {change.id}", self._api.v1.subscriptions.retrieve, change.id)
+        found = self._complete(body)
+        if self._account.owns(found.metadata) and found.metadata.get("unit") == change.new.unit:
+            return found.id
+        if OWNER in found.metadata or found.status in ENDED or found.customer != change.customer:
+            raise Rejected(
+                f"Subscription {change.id} can no longer be taken over: it has ended, or belongs to somebody else.",
+                code="not_ours",
+            )
+        days = self._account.settings.days_until_due
+        form = forms.take_over(found, change, instance=self._account.instance, key=key, days_until_due=days)
+        self._products.ensure(translate.canonical(change.new).items)
+        return self._write(found.id, form, key, "take over")
 
     def _cancel(self, change: Cancel, key: WriteKey) -> str:
         found = self._current(change.old.id, ended_too=True)

@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from connector.errors import OutcomeUnknown, Rejected
-from connector.flows import agreements, enrol
+from connector.flows import agreements, enrol, takeover
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit, Unusable
 from connector.model.plan import Plan, Wanted, diff
 from connector.model.pricing import desired, first_draft
-from connector.model.subscription import Arm, Cancel, Change, Create, LiveSubscription, Update
+from connector.model.subscription import Arm, Cancel, Change, Create, LiveSubscription, TakeOver, Update
 from connector.ports import WriteKey
 from connector.store import audit, freshness, links, payers, units
 from connector.store.links import Link, LinkState
@@ -55,12 +55,13 @@ def plan(desk: Desk, *, recreate: frozenset[str] = frozenset()) -> Mirror:
     wanted = _wanted(desk, [u for u in alive if u.key not in vanished or u.key in recreate])
     mine = [s for s in live if s.subscription.unit not in frozen]
     changes = diff({k: w for k, w in wanted.items() if k not in frozen}, mine, today=desk.today())
+    changes, in_the_way = takeover.beside_foreign(desk, changes, {unit.key: unit for unit in alive})
     gone_at_gateway = tuple(problem for key, problem in vanished.items() if key not in recreate)
     return Mirror(
         plan=Plan(
             changes=changes,
             names={**_names(desk), **{unit.key: unit.name for unit in alive}},
-            unusable=(*unusable, *gone_at_gateway),
+            unusable=(*unusable, *gone_at_gateway, *in_the_way),
             live=len(live),
         ),
         units={unit.key: unit for unit in alive},
@@ -167,6 +168,8 @@ def _apply_one(desk: Desk, change: Change, mirror: Mirror) -> None:
             desk.gateway.apply(Arm(id=link_id, new=change.new), key=_converging("arm", unit, desk.now()))
         case Cancel():
             desk.gateway.apply(change, key=_converging("cancel", unit, desk.now()))
+        case TakeOver():
+            takeover.take_over(desk, change)
         case Update() | Arm():
             desk.gateway.apply(change, key=_converging("update", unit, desk.now()))
     _note(desk, change, unit)
@@ -220,6 +223,8 @@ def describe(change: Change) -> dict[str, str]:
     match change:
         case Create(new=new) | Arm(new=new):
             return {"amount": str(new.amount), "items": str(len(new.items))}
+        case TakeOver(id=id, new=new, now=now):
+            return {"id": id, "before": str(now), "amount": str(new.amount)}
         case Update(old=old, new=new):
             return {"id": old.id, "before": str(old.subscription.amount), "amount": str(new.amount)}
         case Cancel(old=old, on=on, reason=reason):
@@ -238,8 +243,13 @@ def remember_units(desk: Desk, mirror: Mirror) -> None:
         for key, row in rows.items():
             if key not in mirror.units and row.state not in ("ending", "ended"):
                 units.save(tx, replace(row, state="ending"), now=desk.now())
-            elif key not in mirror.units and row.state == "ending" and row.ends is not None and row.ends <= desk.today():
+            elif key not in mirror.units and row.state == "ending" and _is_over(row, mirror, desk.today()):
                 units.save(tx, replace(row, state="ended"), now=desk.now())
+
+
+def _is_over(row: UnitRow, mirror: Mirror, today: date) -> bool:
+    """Its last day has passed; or it has none, and no subscription either: its agreements went into another unit."""
+    return row.ends <= today if row.ends is not None else row.key not in mirror.live
 
 
 def _row(unit: BillingUnit, old: UnitRow | None, enrolled: bool, today: date) -> UnitRow:

@@ -43,6 +43,7 @@ class Payer:
     email: str = ""
     books_id: str = ""  # the customer's id in the books, where the mapping knows it
     books_name: str = ""  # the name the customer has in the books, if it differs from `name`
+    gateway_customer: str = ""  # the customer's id at the gateway, where the mapping knows it: proposed when a book is adopted
 
     @property
     def key(self) -> str:

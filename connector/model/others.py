@@ -8,6 +8,7 @@ from datetime import date
 
 from connector.model.invoice import PsaInvoice
 from connector.model.money import Money
+from connector.model.period import Cycle
 from connector.model.release import Reason
 
 FOREIGN = "foreign_subscription"
@@ -24,6 +25,8 @@ class ForeignSubscription:
     amount: Money  # a cycle, before tax
     status: str  # the gateway's word
     next_on: date | None
+    cycle: Cycle | None  # None: one that we do not know
+    bills_on: date  # a day on which it bills
     charges: bool  # false: it takes nothing more (paused so that it makes no bills, or it ends before the next one)
 
     def __str__(self) -> str:

@@ -96,4 +96,18 @@ class Cancel:
     reason: str
 
 
-Change = Create | Arm | Update | Cancel
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TakeOver:
+    """A subscription that another product made becomes ours, in place: marker, items and drafts only, in one write.
+
+    Its billing day stays, so it must be the unit's. `now` is what it charges a cycle before that.
+    """
+
+    id: str
+    new: Subscription
+    customer: str
+    generation: int
+    now: Money
+
+
+Change = Create | Arm | Update | Cancel | TakeOver

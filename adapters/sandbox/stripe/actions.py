@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -106,6 +107,34 @@ class Actions(MoneyActions):
             "invoice": invoice["id"],
             "payment_intent": payment["payment"]["payment_intent"],
         }
+
+    def add_autopay_customer(
+        self,
+        name: str,
+        email: str = "",
+        amount: int | None = None,
+        next_on: str = "",
+        method: str = "card",
+        interval: str = "month",
+    ) -> dict[str, str]:
+        """Another autopay product's customer with a default method and, with an amount (minor units), its subscription, which
+        bills on `next_on` (a date) and every interval from then."""
+        account = self._account
+        customer = customers.create(account, {"name": name, **({"email": email} if email else {})})
+        self.portal_change_method(customer["id"], method, "ok")
+        subscription = "" if amount is None else self.add_subscription(customer["id"], amount, next_on, interval)
+        return {"customer": customer["id"], "subscription": subscription}
+
+    def add_subscription(self, customer: str, amount: int, next_on: str = "", interval: str = "month") -> str:
+        """Another product's subscription on a customer, without any marker of ours. Its id."""
+        account = self._account
+        product = catalog.create_product(account, {"name": "Managed services (autopay)"})
+        price = {"currency": "usd", "product": product["id"], "unit_amount": amount, "recurring": {"interval": interval}}
+        terms: Body = {"customer": customer, "items": [{"price_data": price, "quantity": 1}], "description": "Autopay"}
+        if next_on:
+            anchor = datetime.combine(date.fromisoformat(next_on), time(12), UTC)
+            terms |= {"billing_cycle_anchor": int(anchor.timestamp()), "proration_behavior": "none"}
+        return str(refusing(lambda: subscriptions.create(account, terms))["id"])
 
     def _authorise(self, customer: Body, method: str, behaviour: str) -> tuple[Body, str | None]:
         if method not in METHODS:
