@@ -22,7 +22,7 @@ from connector.config.adapters import find_adapter
 from connector.config.model import Config
 from connector.errors import ConfigError, ConnectorError, RetryLater
 from connector.flows import collect, deliver, enrol, mirror, reconcile, release, shadow
-from connector.flows.desk import Desk, Settings
+from connector.flows.desk import Accounts, Desk, Settings
 from connector.mapping import load_mapping
 from connector.model.plan import Limits, refusals
 from connector.ports import AdapterSpec, Clock, Context
@@ -324,9 +324,17 @@ def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings
         wait_days=config.write_back.wait_days,
         return_url=str(config.serve.public_url or ""),
         durable_link=_durable_link(config),
+        accounts=_accounts(config),
         worker=lease.holder(),
         progress=step,
     )
+
+
+def _accounts(config: Config) -> Accounts:
+    if config.books is None:
+        return Accounts()
+    named = {name: id or "" for name, id in config.books.accounts.model_dump().items()}
+    return Accounts(method=config.books.method, books_foreign=config.books.foreign == "book", **named)
 
 
 def enrolment_token(config: Config, payer: str) -> str:

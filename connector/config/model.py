@@ -90,6 +90,44 @@ class MappedConnection(Connection):
     mapping: Path = Field(description="The field mapping: a file, or shipped:NAME for the one that comes with the agent.")
 
 
+class BooksAccounts(Part):
+    """Accounts in the books, by id: a name may change."""
+
+    clearing: str | None = Field(None, description="Stands for the gateway's balance, with method: clearing_account.")
+    bank: str | None = Field(None, description="The bank account to which the gateway pays out.")
+    fees: str | None = Field(None, description="The gateway's fees (an expense account).")
+    disputed: str | None = Field(
+        None, description="Money withdrawn for a card dispute that is not decided yet. null: the invoice is open again at once."
+    )
+    reserves: str | None = Field(None, description="Money that the gateway holds back. null: its payouts wait for you.")
+    foreign: str | None = Field(None, description="What on the gateway's account is not ours, with foreign: book.")
+
+
+class BooksConnection(MappedConnection):
+    """The books, and how the gateway's money is entered there."""
+
+    method: Literal["clearing_account", "undeposited_funds", "payments_only"] = Field(
+        "payments_only",
+        description="How the gateway's money is entered, see 'The gateway's money in your books'. payments_only: no payouts.",
+    )
+    accounts: BooksAccounts = Field(BooksAccounts(), description="Accounts that the method needs.")
+    foreign: Literal["wait", "book"] = Field(
+        "wait", description="A payout with money in it that is not ours (a web shop): it waits with a list, or is booked."
+    )
+
+    @model_validator(mode="after")
+    def _needs(self) -> BooksConnection:
+        needed = {"clearing_account": ("clearing", "bank", "fees"), "undeposited_funds": ("bank", "fees"), "payments_only": ()}
+        missing = [name for name in needed[self.method] if not getattr(self.accounts, name)]
+        if self.foreign == "book" and not self.accounts.foreign:
+            missing.append("foreign")
+        if missing:
+            raise ValueError(
+                f"accounts: {', '.join(missing)} missing, which method: {self.method} and foreign: {self.foreign} need"
+            )
+        return self
+
+
 class OwnCharging(Part):
     """What differs for one payer or one agreement. What is not named is as for everybody; null takes a limit away."""
 
@@ -203,7 +241,7 @@ class Config(Part):
     collect_from: CalendarDate = Field(description="Nothing dated earlier is charged.")
     psa: MappedConnection = Field(description="The source of truth for agreements.")
     gateway: Connection = Field(description="Where payments are collected.")
-    books: MappedConnection | None = Field(None, description="Where payments are booked. null: nowhere.")
+    books: BooksConnection | None = Field(None, description="Where payments are booked. null: nowhere.")
     charging: Charging = Field(Charging(), description="When and what is collected.")
     write_back: WriteBack = Field(WriteBack(), description="Who writes payments where.")
     limits: LimitsConfig = Field(LimitsConfig(), description="How much one plan may change without a person.")

@@ -15,6 +15,20 @@ from connector.store import Store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Accounts:
+    """Ids of accounts in the books; "" where none is configured. `method` needs its own to be there."""
+
+    method: str = "payments_only"  # clearing_account | undeposited_funds | payments_only
+    clearing: str = ""
+    bank: str = ""
+    fees: str = ""
+    disputed: str = ""
+    reserves: str = ""
+    foreign: str = ""
+    books_foreign: bool = False  # what is not ours in a payout is booked to `foreign`; else the payout waits for a person
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """What the configuration says to the flows. `psa_payments` None: not chosen yet, so nothing is written to the PSA."""
 
@@ -30,6 +44,7 @@ class Settings:
     durable_link: Callable[[str], str] | None = None  # payer key -> link that the agent itself serves
     payer_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # id or key -> fields of Policy that differ
     agreement_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    accounts: Accounts = field(default_factory=Accounts)
     worker: str = "agent"
     progress: Callable[[str, int, int], None] = field(default=lambda *_: None)  # what, done, of
 

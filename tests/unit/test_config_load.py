@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -361,3 +362,31 @@ def test_a_connection_with_anything_in_it_is_read_or_told(role: str, key: str, c
     whole[role][key] = content
 
     outcome(yaml.safe_dump(whole))
+
+
+BOOKS = """\
+books:
+  adapter: quickbooks
+  mapping: shipped:quickbooks
+  settings:
+    realm_id: "1"
+    client_id: example
+    client_secret: {file: secrets/qb_client}
+    refresh_token: {file: secrets/qb_refresh}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ("method: clearing_account", "clearing, bank, fees"),
+        ('method: clearing_account\n  accounts: {clearing: "91", fees: "7"}', "bank"),
+        ('method: undeposited_funds\n  accounts: {bank: "35"}', "fees"),
+        ("foreign: book", "foreign"),
+    ],
+)
+def test_a_method_of_the_books_names_the_accounts_that_it_lacks(said: str, missing: str) -> None:
+    content = re.sub(r"^books:.*?(?=^\S|\Z)", "", TEXT, flags=re.MULTILINE | re.DOTALL) + BOOKS
+
+    with pytest.raises(ConfigError, match=f"accounts: {missing} missing"):
+        checked(parse_yaml(f"{content}  {said}\n", "connector.yaml"), folder=Path("/etc/connector"))
