@@ -40,7 +40,7 @@ class Round:
     data_age: timedelta
     paused: bool
     overruled: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)  # by charge: hold -> amount
-    owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit, of all that are known
+    owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit that charges for it
     others: Others = NOBODY
 
 
@@ -56,7 +56,7 @@ def gather(
         rows = {row.customer: row for row in payers.every(tx)}
         watched = charges.every(tx, [ChargeState.RELEASED])
         overruled = overrules.every(tx)
-        owners = billing_units.by_member(tx)
+        owners = billing_units.charging(tx, {charge.unit for charge, _ in pairs})
     last = fresh.get(desk.psa.name)
     base = Round(
         units=units,
