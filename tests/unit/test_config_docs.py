@@ -75,7 +75,8 @@ def test_what_the_example_calls_a_default_is_one() -> None:
         for text in (EXAMPLE.read_text(), re.sub(r"(?m)^( *)# ([a-z_]+: )", r"\1\2", EXAMPLE.read_text()))
     )
 
-    assert full.model_copy(update={"charging": plain.charging, "write_back": plain.write_back}) == plain
+    examples = {"charging": plain.charging, "write_back": plain.write_back, "books": plain.books}
+    assert full.model_copy(update=examples) == plain
 
 
 def test_the_example_points_editors_to_the_schema_and_agrees_with_it() -> None:
