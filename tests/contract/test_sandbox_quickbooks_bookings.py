@@ -33,7 +33,7 @@ class Api:
     def query(self, text: str) -> dict[str, Any]:
         return dict(self.get("query", query=text.replace(" ", "+"))["QueryResponse"])
 
-    def balance(self, account: str) -> Decimal:
+    def balance(self, account: str) -> Any:
         return Decimal(str(self.get(f"account/{account}")["Account"]["CurrentBalance"]))
 
     def _send(self, method: str, path: str, body: object, params: dict[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapters.sandbox.quickbooks import entries, refusals
-from adapters.sandbox.quickbooks.postings import Postings
+from adapters.sandbox.quickbooks.postings import Postings, entities
 from adapters.sandbox.quickbooks.refusals import Refused
 from adapters.sandbox.quickbooks.shapes import SHAPES, Shape
 
@@ -162,7 +162,7 @@ class Company:
         if "CustomerRef" in record:
             record["CustomerRef"] = {"value": customer["Id"], "name": customer["DisplayName"]}
         for line in record.get("Line", []):
-            for entity, name in _entities(line):
+            for entity, name in entities(line):
                 if ref(entity, name) == gone:
                     entity[name] = {**entity[name], "value": customer["Id"], "name": customer["DisplayName"]}
         self._bump(record)
@@ -173,8 +173,8 @@ class Company:
         """Ids of transactions that name the customer, on the whole or on one of their lines."""
         if "CustomerRef" in SHAPES[kind].writable:
             return [record["Id"] for record in self.found_by(kind, "CustomerRef", [customer])]
-        named = [(id, _entities(line)) for id, record in self.records[kind].items() for line in record.get("Line", [])]
-        return list(dict.fromkeys(id for id, entities in named if any(ref(e, name) == customer for e, name in entities)))
+        named = [(id, entities(line)) for id, record in self.records[kind].items() for line in record.get("Line", [])]
+        return list(dict.fromkeys(id for id, found in named if any(ref(e, name) == customer for e, name in found)))
 
     def found_by(self, kind: str, field: str, values: Iterable[str]) -> list[Record]:
         """Records by one of the INDEXED fields; text is compared without case."""
@@ -541,15 +541,6 @@ def _sale_total(record: Record) -> Decimal:
 
 def _nothing(line: Record) -> Record:
     return {**line, "Amount": Decimal(0)}
-
-
-def _entities(line: Mapping[str, Any]) -> Iterator[tuple[Record, str]]:
-    """Where a line of a journal or a deposit names a customer: the record and the name of the reference in it."""
-    entity = (line.get("JournalEntryLineDetail") or {}).get("Entity")
-    if entity:
-        yield entity, "EntityRef"
-    if (line.get("DepositLineDetail") or {}).get("Entity"):
-        yield line["DepositLineDetail"], "Entity"
 
 
 def _line_ex(target: Record, balance: Decimal) -> Record:

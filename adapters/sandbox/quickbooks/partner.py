@@ -126,6 +126,7 @@ class QuickBooks:
         router.add("POST", f"{base}/query", self._query_by_post)
         router.add("GET", f"{base}/cdc", self._cdc)
         router.add("POST", f"{base}/batch", self._batch)
+        router.add("GET", f"{base}/preferences", lambda request: self._read(request, entity="Preferences", id="1"))
         router.add("GET", f"{base}/reports/{{report}}", self._report)
         router.add("GET", f"{base}/{{entity}}/{{id}}", self._read)
         router.add("POST", f"{base}/{{entity}}", self._write)

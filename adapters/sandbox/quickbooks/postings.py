@@ -122,6 +122,15 @@ class Postings:
         return next((id for id, account in self._accounts.items() if account.get(field) == value), "")
 
 
+def entities(line: Record) -> Iterator[tuple[dict[str, Any], str]]:
+    """Where a line of a journal or a deposit names a customer: the record and the name of the reference in it."""
+    entity = (line.get("JournalEntryLineDetail") or {}).get("Entity")
+    if entity:
+        yield entity, "EntityRef"
+    if (line.get("DepositLineDetail") or {}).get("Entity"):
+        yield line["DepositLineDetail"], "Entity"
+
+
 def customer_of(detail: Record) -> str:
     """Of a journal's line. The Entity of a deposit's line has another shape."""
     entity = detail.get("Entity") or {}
