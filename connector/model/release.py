@@ -191,7 +191,7 @@ def _questions(facts: Facts) -> Iterator[Reason]:
         yield Reason(
             name="ambiguous_invoice",
             message=f"invoice {_numbers(facts.unsure)} could be the bill of two periods",
-            way_on="date the invoice on its period's bill date in the PSA, or create the invoice of the period before",
+            way_on="date the invoice on its period's bill date in the PSA, or create the other period's invoice",
         )
     if len(facts.bills) > 1:
         yield Reason(

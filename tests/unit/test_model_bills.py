@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from connector.model.agreement import is_charge_date
 from connector.model.bills import match_bills, period_of_draft
 from connector.model.invoice import PsaInvoice, PsaInvoiceKind
 from connector.model.period import Cycle, Period, Timing
-from tests.unit.nouns import agreement, bill, unit
+from tests.unit.nouns import agreement, bill, unit, usd
 
 DECEMBER = Period(date(2025, 12, 1), date(2026, 1, 1))
 JANUARY = Period(date(2026, 1, 1), date(2026, 2, 1))
@@ -127,3 +128,43 @@ def test_a_draft_in_mid_period_stands_for_none() -> None:
 )
 def test_an_agreements_own_charge_date_is_a_rule_or_a_day(word: str, good: bool) -> None:
     assert is_charge_date(word) is good
+
+
+# A second invoice on the dates of a period that has its bill
+
+
+FIRST: dict[str, Any] = {"dated": date(2026, 1, 1), "total": usd("100.00")}
+
+
+def test_an_addition_in_the_middle_of_a_period_is_that_periods_once_the_coming_one_has_its_own_bill() -> None:
+    added = bill("2", dated=date(2026, 1, 15), total=usd("30.00"))
+    invoices = bill("1", **FIRST), added, bill("3", dated=date(2026, 2, 1))
+
+    assert periods(*invoices) == {"1": JANUARY, "2": JANUARY, "3": FEBRUARY}
+
+
+def test_until_then_nobody_can_tell_an_addition_from_the_coming_periods_early_bill() -> None:
+    added = bill("2", dated=date(2026, 1, 15), total=usd("30.00"))
+    matched = match_bills(unit(), [bill("1", **FIRST), added], early_days=25)
+
+    assert [invoice.id for invoice in matched.unsure] == ["2"]
+    assert len(matched.of(JANUARY)) == 1
+
+
+def test_where_bills_always_come_early_the_next_early_one_is_the_coming_periods_whatever_it_comes_to() -> None:
+    december = bill("1", dated=date(2025, 12, 1))
+    early = bill("2", dated=date(2025, 12, 14)), bill("3", dated=date(2026, 1, 14), total=usd("130.00"))
+
+    assert periods(december, *early) == {"1": DECEMBER, "2": JANUARY, "3": FEBRUARY}
+
+
+def test_an_early_bill_of_what_the_agreement_says_is_the_coming_periods() -> None:
+    invoices = bill("1", **FIRST), bill("2", dated=date(2026, 1, 15), total=usd("10.00"))  # the agreement's one line
+
+    assert periods(*invoices) == {"1": JANUARY, "2": FEBRUARY}
+
+
+def test_a_second_invoice_soon_after_the_first_is_the_same_periods() -> None:
+    invoices = bill("1", **FIRST), bill("2", dated=date(2026, 1, 4), total=usd("30.00"))
+
+    assert periods(*invoices) == {"1": JANUARY, "2": JANUARY}
