@@ -52,6 +52,12 @@ class GatewayRig(Protocol):
     def pay_out_by_hand(self, amount: Money) -> str:
         """The owner asks for a payout of this amount; its id."""
 
+    def pay_part(self, invoice: str, amount: Money) -> None:
+        """A part of an open invoice is paid by card, apart from the gateway's own attempts."""
+
+    def pay_elsewhere(self, invoice: str) -> None:
+        """A person notes at the gateway that an open invoice was paid outside of it."""
+
     def give_credit(self, customer: str, amount: Money) -> None: ...
 
     def double_quantity(self, subscription: str) -> None:

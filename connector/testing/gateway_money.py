@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector.errors import Rejected, RetryLater
-from connector.model.invoice import MethodKind
+from connector.model.invoice import GatewayInvoiceState, MethodKind
 from connector.model.ledger import GatewayPayment, GatewayReversal, ReversalReason, ReversalStage
 from connector.model.payout import BalanceKind, BalanceLine, Payout, PayoutState, sums, unexplained
 from connector.ports import Gateway
@@ -34,6 +34,47 @@ class MoneyBack(GatewayGround):
         (reversal,) = gateway.reversals(payment.payment)
         assert (reversal.amount, reversal.reason) == (payment.amount, ReversalReason.BANK_RETURN)
         assert reversal.reversed_at > payment.paid_at
+
+    def test_several_payments_of_one_invoice_are_several_and_each_has_its_reversals(
+        self, gateway: Gateway, rig: GatewayRig, ground: Ground
+    ) -> None:
+        released = gateway.release(self.enrolled_draft(gateway, rig, ground, MethodKind.CARD))
+        rig.pay_part(released.id, self.money(rig, 10_000))
+        between = self.again(gateway, released)
+        rig.advance(rig.now() + timedelta(days=2))
+
+        payments = {payment.amount.minor: payment for payment in gateway.payments(released.id)}
+        rig.refund(payments[10_000].payment, self.money(rig, 400))
+
+        rest = released.total.minor - 10_000
+        assert (between.state, between.amount_paid.minor, between.amount_remaining.minor) == (
+            GatewayInvoiceState.OPEN,
+            10_000,
+            rest,
+        )
+        assert set(payments) == {10_000, rest}
+        assert len({payment.id for payment in payments.values()}) == 2
+        assert [one.amount.minor for one in gateway.reversals(payments[10_000].payment)] == [400]
+        assert list(gateway.reversals(payments[rest].payment)) == []
+
+    def test_what_the_customer_s_credit_pays_is_no_payment(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> None:
+        draft = self.enrolled_draft(gateway, rig, ground, MethodKind.CARD)
+        rig.give_credit(ground.customer, self.money(rig, 10_000))
+
+        gateway.release(draft)
+        rig.advance(rig.now() + timedelta(days=2))
+
+        (payment,) = gateway.payments(draft.id)
+        assert payment.amount == draft.total - self.money(rig, 10_000)
+        assert self.again(gateway, draft).amount_paid == payment.amount
+
+    def test_what_was_paid_outside_the_gateway_is_no_payment(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> None:
+        released = gateway.release(self.drafted(gateway, rig, ground))
+
+        rig.pay_elsewhere(released.id)
+
+        assert self.again(gateway, released).state is GatewayInvoiceState.PAID
+        assert list(gateway.payments(released.id)) == []
 
     def test_a_refund_that_fails_comes_back(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> None:
         payment = self.collected(gateway, rig, ground, MethodKind.CARD)

@@ -103,6 +103,11 @@ class Scene:
         (payment,) = self.v1.invoice_payments.list({"invoice": invoice}).data
         return self.v1.payment_intents.retrieve(payment.payment.payment_intent)
 
+    def intents(self, invoice: str) -> list[Any]:
+        """Of all its payments, the default one first."""
+        payments = sorted(self.v1.invoice_payments.list({"invoice": invoice}).data, key=lambda p: not p.is_default)
+        return [self.v1.payment_intents.retrieve(payment.payment.payment_intent) for payment in payments]
+
     def events(self, *types: str) -> list[Any]:
         """Oldest first."""
         return list(reversed(self.v1.events.list({"limit": 100, "types": list(types)} if types else {"limit": 100}).data))

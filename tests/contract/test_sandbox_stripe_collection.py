@@ -354,3 +354,19 @@ def test_where_retries_are_switched_off_nobody_tries_again(stage: Scene) -> None
     stage.to(2026, 2, 20)
 
     assert (stage.invoice(invoice.id).status, stage.invoice(invoice.id).next_payment_attempt) == ("open", None)
+
+
+def test_a_part_can_be_paid_before_the_rest_and_each_is_a_payment_of_its_own(stage: Scene) -> None:
+    released = stage.released()
+    part = stage.act("pay_part", invoice=released.id, amount=40_000)
+    between = stage.invoice(released.id)
+    stage.to(2026, 2, 1, 15)
+    payments = stage.v1.invoice_payments.list({"invoice": released.id, "status": "paid"}).data
+    intents = [stage.v1.payment_intents.retrieve(p.payment.payment_intent) for p in payments]
+
+    assert (between.status, between.amount_paid, between.amount_remaining) == ("open", 40_000, 72_500)
+    assert stage.invoice(released.id).status == "paid"
+    assert stage.invoice(released.id).amount_paid == 112_500
+    assert {p.id: (p.amount_paid, p.is_default) for p in payments}[part["id"]] == (40_000, False)
+    assert sorted(p.amount_paid for p in payments) == [40_000, 72_500]
+    assert sorted(i.amount_received for i in intents) == [40_000, 72_500]

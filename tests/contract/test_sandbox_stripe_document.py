@@ -36,6 +36,7 @@ def tell(stage: Scene) -> None:
     _adjust(stage, customer, stage.draft(subscription).id)
     for one in (subscription, by_bank, returned, bounced, declined):
         stage.v1.invoices.finalize_invoice(stage.draft(one).id, {"auto_advance": True, "expand": ["payments"]})
+    stage.act("pay_part", invoice=stage.v1.invoices.list({"subscription": subscription, "status": "open"}).data[0].id, amount=100)
     _ask_for_changes(stage, customer, subscription)
     stage.to(2026, 2, 20)
     _send_money_back(stage, subscription, by_bank, foreign)
@@ -69,7 +70,7 @@ def _ask_for_changes(stage: Scene, customer: str, subscription: str) -> None:
 
 def _send_money_back(stage: Scene, subscription: str, by_bank: str, foreign: dict[str, str]) -> None:
     paid, debited = (
-        stage.intent(stage.v1.invoices.list({"subscription": one, "status": "paid"}).data[0].id).id
+        stage.intents(stage.v1.invoices.list({"subscription": one, "status": "paid"}).data[0].id)[0].id
         for one in (subscription, by_bank)
     )
     stage.v1.refunds.create({"payment_intent": paid, "amount": 5_000, "reason": "requested_by_customer"})

@@ -13,7 +13,7 @@ from adapters.stripe import translate_balance, translate_reversals, wire, wire_b
 from connector.model.invoice import MethodKind
 from connector.model.ledger import ReversalStage
 from connector.model.money import Money
-from connector.model.payout import BalanceKind, BalanceLine, PayoutState
+from connector.model.payout import BalanceKind, BalanceLine, PayoutState, sums
 
 SHARED = Path(os.environ.get("CONNECTOR_SHARED") or Path(__file__).resolve().parents[2].parent / "shared")
 FIXTURES = SHARED / "samples" / "stripe" / "official_fixtures"
@@ -42,6 +42,16 @@ def test_the_published_bodies_are_read() -> None:
 
     assert read.net == read.amount - read.fee
     assert payout.amount.minor == paid["amount"]
+
+
+@sampled
+def test_the_story_s_payout_is_explained_by_its_lines() -> None:
+    bodies = json.loads((FIXTURES.parent / "story" / "lists" / "balance_transactions_by_payout.json").read_text())["data"]
+    lines = [translate_balance.line(wire_balance.BalanceTransaction.model_validate(body)) for body in bodies]
+    own = [line for line in lines if line.kind is BalanceKind.PAYOUT]
+
+    assert len(own) == 1
+    assert sums([line for line in lines if line not in own], "USD").net == -own[0].net
 
 
 @pytest.mark.parametrize(

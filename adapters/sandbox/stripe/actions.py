@@ -67,6 +67,14 @@ class Actions(MoneyActions):
         body = self._get("invoice", invoice)
         return refusing(lambda: invoices.pay(self._account, body["id"], {"paid_out_of_band": True}))
 
+    def pay_part(self, invoice: str, amount: int) -> Body:
+        """The owner takes a part of an open invoice (minor units) with the customer's method, in the dashboard."""
+        body = self._get("invoice", invoice)
+        method = collection.method_for(self._account, body)
+        if method is None:
+            raise ValueError(f"the customer of {invoice} has no payment method")
+        return refusing(lambda: collection.pay_part(self._account, body, amount, method))
+
     def mark_uncollectible(self, invoice: str) -> Body:
         """The owner gives an open invoice up in the dashboard."""
         return refusing(lambda: collection.mark_uncollectible(self._account, self._get("invoice", invoice)))

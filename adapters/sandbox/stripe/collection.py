@@ -143,6 +143,26 @@ def paid(account: Account, invoice: Body, amount: int) -> Body:
     return invoice
 
 
+def pay_part(account: Account, invoice: Body, amount: int, method: Body) -> Body:
+    """One more payment on an open invoice, beside the default one, which asks for less from now on. The invoice payment."""
+    if invoice["status"] != "open" or payments.in_flight(account, invoice):
+        raise StripeError(f"Invoice {invoice['id']} is {invoice['status']}, or has a payment under way.")
+    if not 0 < amount < invoice["amount_remaining"]:
+        raise StripeError(f"{invoice['amount_remaining']} is left on invoice {invoice['id']}: a part of it is less than that.")
+    intent = payments.open_intent(account, invoice, amount=amount)
+    payment = account.table("invoice_payment").where(payment_intent=intent["id"])[0]
+    if payments.attempt(account, intent, method) != "succeeded":
+        raise StripeError("The payment was declined, or takes days.")
+    payment.update(status="paid", amount_paid=amount)
+    payment["status_transitions"] = {**payment["status_transitions"], "paid_at": account.now}
+    invoice["amount_paid"] += amount
+    invoice["amount_remaining"] -= amount
+    payments.ask_for_the_rest(account, invoice)
+    account.save(payment, "invoice_payment.paid")
+    account.save(invoice, "invoice.updated")
+    return payment
+
+
 def not_collected(account: Account, invoice: Body, *, retry: bool) -> None:
     if retry:
         _plan_retry(account, invoice)

@@ -116,8 +116,4 @@ def _reduce(account: Account, invoice: Body, amount: int) -> None:
         payments.cancel(account, invoice, "void_invoice")
         collection.paid(account, invoice, 0)
         return
-    payment = payments.payment_of(account, invoice)
-    if payment:
-        payment["amount_requested"] = invoice["amount_remaining"]
-        intent = account.get("payment_intent", payment["payment"]["payment_intent"])
-        intent["amount"] = invoice["amount_remaining"]
+    payments.ask_for_the_rest(account, invoice)

@@ -18,27 +18,41 @@ FAILURES = {
 BEHAVIOURS = ("ok", "decline", "decline_once", "decline_hard", "ach_fails", "ach_returns")
 
 
-def open_intent(account: Account, invoice: Body) -> Body:
-    """What a finalized invoice is paid with: its payment intent and the invoice payment that joins them."""
+def open_intent(account: Account, invoice: Body, *, amount: int | None = None) -> Body:
+    """What a finalized invoice is paid with: its payment intent and the invoice payment that joins them.
+
+    With `amount` a part of it is, beside its default payment.
+    """
     if invoice["billing_reason"] == "subscription_create":
         description = "Subscription creation"
     else:
         description = "Subscription update" if invoice["parent"] else f"Payment for Invoice {invoice['number']}"
     intent = shapes_money.payment_intent(
-        account.id("pi_"), account.now, invoice=invoice, amount=invoice["amount_remaining"], description=description
+        account.id("pi_"), account.now, invoice=invoice, amount=amount or invoice["amount_remaining"], description=description
     )
     account.add(intent, "payment_intent.created")
     payment = shapes_money.invoice_payment(
         account.id("inpay_"), account.now, invoice=invoice, intent=intent["id"], amount=intent["amount"]
     )
+    payment["is_default"] = amount is None
     account.add(payment)
     return intent
 
 
 def payment_of(account: Account, invoice: Body) -> Body | None:
-    """The invoice payment that is not canceled."""
+    """The invoice's default payment, unless it was canceled. It asks for what is left after the others."""
     payments = account.table("invoice_payment").where(invoice=invoice["id"])
-    return next((payment for payment in reversed(payments) if payment["status"] != "canceled"), None)
+    standing = (payment for payment in reversed(payments) if payment["status"] != "canceled" and payment["is_default"])
+    return next(standing, None)
+
+
+def ask_for_the_rest(account: Account, invoice: Body) -> None:
+    """The default payment is kept at what is left to pay."""
+    payment = payment_of(account, invoice)
+    if payment and payment["status"] == "open":
+        payment["amount_requested"] = invoice["amount_remaining"]
+        intent = account.get("payment_intent", payment["payment"]["payment_intent"])
+        intent["amount"] = invoice["amount_remaining"]
 
 
 def intent_of(account: Account, invoice: Body) -> Body | None:
