@@ -16,7 +16,7 @@ from connector.flows.warnings import warnings
 from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.ledger import EntryKind, LedgerEntry, net
 from connector.model.money import Money
-from connector.store import audit, charges, freshness, holds, ledger, outbox, payers, settings, switch, units
+from connector.store import audit, charges, freshness, holds, ledger, outbox, payers, settings, shadow, switch, units
 from connector.store.freshness import Freshness
 from connector.store.outbox import Delivery
 from connector.store.payers import PayerRow
@@ -62,6 +62,7 @@ class Overview:
     needs_attention: tuple[str, ...]
     notices: tuple[str, ...]
     paused: str = ""  # who paused charging, since when and why
+    shadow: str = ""  # since when shadow mode is on (a date)
 
 
 def overview(desk: Desk) -> Overview:
@@ -81,6 +82,7 @@ def overview(desk: Desk) -> Overview:
         partly = settings.get(tx, PARTLY_PAID) or {}
         checked = settings.get(tx, CHECKED) or {}
         stopped = switch.paused(tx)
+        in_shadow = str(shadow.mode(tx)["since"]) if shadow.is_on(tx) else ""
         way = [_on_its_way(desk, delivery, names) for delivery in undelivered]
     return Overview(
         now=now,
@@ -94,6 +96,7 @@ def overview(desk: Desk) -> Overview:
         needs_attention=(*attention, *refused),
         notices=(*_notices(desk, without), *_parked(way), *_mismatches(checked, fresh), *partly.values(), *warnings(desk)),
         paused=switch.sentence(stopped) if stopped else "",
+        shadow=in_shadow,
     )
 
 

@@ -178,6 +178,9 @@ def _amount(money: Money | None) -> str:
 
 def show_overview(console: Console, facts: Overview) -> None:
     console.print(Text(f"As of {facts.now:%Y-%m-%d %H:%M} UTC", style="bold"))
+    if facts.shadow:
+        said = f"SHADOW MODE since {facts.shadow}: everything is computed, nothing is charged or written anywhere."
+        console.print(Text(f"{said} How it compares: connector go-live-report", style="bold magenta"))
     if facts.paused:
         console.print(Text(f"{facts.paused}. Nothing is released. To go on: connector resume", style="bold red"))
     for notice in (*facts.notices, *facts.needs_attention):

@@ -124,6 +124,7 @@ def as_health(facts: Facts, version: str) -> dict[str, Any]:
     """No names, amounts, ids or configuration: it may be watched from outside."""
     return {
         "status": facts.status,
+        "mode": "shadow" if facts.shadow else "live",
         "version": version,
         "connections": {
             c.name: {

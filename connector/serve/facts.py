@@ -8,12 +8,13 @@ from datetime import datetime
 
 from connector.model.charge import Charge, ChargeState
 from connector.model.money import Money, total
-from connector.store import Store, charges, freshness, holds, outbox, payers, settings, switch, units
+from connector.store import Store, charges, freshness, holds, outbox, payers, settings, shadow, switch, units
 from connector.store.freshness import Freshness
 
 STALE_S = 3600.0  # a connection without success for this long makes health degraded
 UNDELIVERED_S = 2 * 86_400.0  # two days of silence is what users were hurt by
 MONEY_FLOWS = ("mirror", "release", "collect", "deliver")
+SHADOW_FLOWS = ("mirror",)
 OPEN_STATES = (ChargeState.WAITING, ChargeState.HELD, ChargeState.RELEASED)
 
 
@@ -35,6 +36,7 @@ class Facts:
     rounds: int = 0
     token_days: dict[str, int] | None = None
     paused: bool = False
+    shadow: bool = False
 
     def lag_s(self, connection: Freshness) -> float | None:
         """Seconds since the last success; None when there was none."""
@@ -51,7 +53,8 @@ class Facts:
     @property
     def silent_s(self) -> float:
         """Since when the quietest of the flows that move money did not finish, in seconds: silence is a failure too."""
-        return max((self.lag_s(c) or 0.0 for c in self.connections if c.name in MONEY_FLOWS), default=0.0)
+        flows = SHADOW_FLOWS if self.shadow else MONEY_FLOWS
+        return max((self.lag_s(c) or 0.0 for c in self.connections if c.name in flows), default=0.0)
 
     @property
     def status(self) -> str:
@@ -96,6 +99,7 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
             rounds=rounds,
             token_days=token_days,
             paused=bool(switch.paused(tx)),
+            shadow=shadow.is_on(tx),
         )
 
 

@@ -64,7 +64,12 @@ def message_page(title: str, sentence: str) -> str:
 
 def _notices(facts: Facts) -> str:
     stopped = ["<strong class=failing>Charging is paused: nothing is released until <code>connector resume</code>.</strong>"]
-    said = [*(stopped if facts.paused else []), *(escape(notice) for notice in facts.notices)]
+    watching = ["<strong class=degraded>Shadow mode: everything is computed, nothing is charged or written anywhere.</strong>"]
+    said = [
+        *(watching if facts.shadow else []),
+        *(stopped if facts.paused else []),
+        *(escape(notice) for notice in facts.notices),
+    ]
     if facts.attention:
         said.append(f"{facts.attention} agreements or plans need attention: <code>connector status</code> names them.")
     return f'<section id="notices"><h2>To do</h2>{"".join(f"<p>{text}</p>" for text in said)}</section>' if said else ""

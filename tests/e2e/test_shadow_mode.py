@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from connector.cli import app
+from connector.daemon import facts_of
 from connector.errors import Rejected
+from connector.flows.golive import go_live_report
 from connector.flows.overrule import overrule
 from connector.model.shadow import Outcome, ShadowCharge, outcome
+from connector.serve.app import as_health
+from connector.serve.page import render
 from connector.store import shadow
 from tests.e2e.charging import bills, debits, hold_names, only
 from tests.e2e.msp import Msp, msp
@@ -112,3 +119,56 @@ def test_a_bill_of_the_shadowed_time_whose_draft_comes_later_is_held_until_a_per
 def test_a_writing_method_is_refused_in_words(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0, mode="shadow") as m, pytest.raises(Rejected, match="this is shadow mode"):
         m.agent.desk.gateway.adopt_new_methods("cus_1")
+
+
+def report(m: Msp, *arguments: str) -> Any:
+    return CliRunner().invoke(app, ["go-live-report", "--config", str(m.folder / "connector.yaml"), *arguments])
+
+
+def test_the_report_says_ready_when_every_bill_was_collected_to_the_cent(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, mode="shadow") as m:
+        id = customer(m)
+        m.through("2026-02-02")
+        m.act("office.record_payment", invoice=only(bills(m, id))["id"], amount="500.00")
+        m.through("2026-02-05")
+        said = report(m)
+        page, sheet = tmp_path / "report.html", tmp_path / "report.csv"
+        written = report(m, "--period", "2026-02", "--html", str(page), "--csv", str(sheet), "--json")
+
+        assert (said.exit_code, written.exit_code) == (0, 0), said.output
+        assert "ready to go live" in said.output and "matches to the cent" in said.output
+        assert "Contoso Dental" in page.read_text()
+        assert sheet.read_text().count("\n") == 2
+        assert json.loads(written.output)["ready"] is True
+        assert writes(m) == []
+
+
+def test_the_report_says_why_not(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, mode="shadow") as m:
+        id = customer(m)
+        customer(m, "Fabrikam", amount="80.00", starts="2026-03-01")
+        m.through("2026-02-02")
+        m.act("office.record_payment", invoice=only(bills(m, id))["id"], amount="480.00")
+        m.through("2026-02-05")
+        said = report(m)
+
+        assert said.exit_code == 1
+        assert "1 charge came to another amount than was collected" in said.output
+        assert "20.00 USD less was collected" in said.output
+        assert "1 agreement had no whole period in shadow mode yet" in said.output
+
+
+def test_everybody_who_asks_is_told_that_it_is_shadow_mode(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, mode="shadow") as m:
+        m.cycle(1)
+        facts = facts_of(m.agent)
+        status = CliRunner().invoke(app, ["status", "--config", str(m.folder / "connector.yaml")])
+
+        assert "SHADOW MODE since 2026-01-05" in status.output
+        assert "Shadow mode" in render(facts, company="Test MSP", version="1")
+        assert as_health(facts, "1")["mode"] == "shadow"
+
+
+def test_a_month_that_is_none_is_refused(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, mode="shadow") as m, pytest.raises(Rejected, match="not a month like 2026-02"):
+        go_live_report(m.agent.desk, month="February")
