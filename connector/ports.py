@@ -188,6 +188,7 @@ class Gateway(Adapter, Protocol):
     def payout_lines(self, id: str) -> Sequence[BalanceLine]:
         """Every line that a payout took, without its own, oldest first. Complete, or raises.
 
+        RetryLater while the gateway has not finished it and what it names does not come to the payout's amount;
         Rejected (code `not_automatic`) for a payout that was asked for by hand: the gateway does not know what it took.
         """
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from math import ceil
 
 from adapters.stripe import translate_balance, wire_balance
 from adapters.stripe.account import Account
 from adapters.stripe.client import Body
-from connector.errors import Rejected
+from connector.errors import Rejected, RetryLater
 from connector.model.money import Money
-from connector.model.payout import BalanceLine, Payout
+from connector.model.payout import BalanceLine, Payout, unexplained
 
 # The source is wanted for its payment only. One level deep: a page of a hundred lines stays one request.
 EXPAND = ["data.source"]
+NOT_FINISHED_S = 3600.0
 
 
 class Payouts:
@@ -21,7 +23,7 @@ class Payouts:
         self._api = account.api
 
     def since(self, since: datetime) -> Iterator[Payout]:
-        params = {"created": {"gte": int(since.timestamp())}}
+        params = {"created": {"gte": ceil(since.timestamp())}}
         bodies = list(self._api.pages("list payouts", self._api.v1.payouts.list, params))
         return iter([translate_balance.payout(wire_balance.Payout.model_validate(body)) for body in reversed(bodies)])
 
@@ -39,11 +41,16 @@ class Payouts:
                 " Set the payout schedule in Stripe to automatic; book this payout by hand.",
                 code="not_automatic",
             )
-        lines = self._lines(f"list the transactions of payout {id}", {"payout": id})
-        return tuple(translate_balance.line(one) for one in lines if not (one.type == "payout" and one.source.id == id))
+        taken = self._lines(f"list the transactions of payout {id}", {"payout": id})
+        lines = tuple(translate_balance.line(one) for one in taken if not (one.type == "payout" and one.source.id == id))
+        if not found.reconciled and unexplained(found, lines):
+            message = f"Stripe has not finished payout {id} over {found.amount}: its transactions do not come to it yet."
+            raise RetryLater(message, after_s=NOT_FINISHED_S)
+        return lines
 
     def balance_lines(self, since: datetime, until: datetime) -> Iterator[BalanceLine]:
-        created = {"gte": int(since.timestamp()), "lt": int(until.timestamp())}
+        # Stripe counts whole seconds: rounded up, neighbouring spans share no line and lose none.
+        created = {"gte": ceil(since.timestamp()), "lt": ceil(until.timestamp())}
         return iter([translate_balance.line(one) for one in self._lines("list the balance", {"created": created})])
 
     def _lines(self, what: str, params: Body) -> list[wire_balance.BalanceTransaction]:

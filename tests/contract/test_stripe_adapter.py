@@ -21,7 +21,7 @@ from adapters.stripe import ADAPTER
 from adapters.stripe.port import Stripe
 from adapters.stripe.settings import StripeSettings
 from connector.config.secret import Secret
-from connector.errors import Rejected
+from connector.errors import Rejected, RetryLater
 from connector.model.agreement import Payer
 from connector.model.invoice import MethodKind
 from connector.model.ledger import ReversalReason, ReversalStage
@@ -368,6 +368,20 @@ def test_a_payout_of_a_hundred_and_fifty_payments_costs_three_requests(served: S
 
     assert len(lines) == 150
     assert len(served.world.requests) - before == 3  # the payout, and its 151 transactions in two pages
+
+
+def test_a_payout_that_is_not_reconciled_yet_is_for_later_and_never_half(served: SandboxRig, adapter: Stripe) -> None:
+    for minor in (5_000, 6_000):
+        served.sell_elsewhere(Money(minor, "USD"))
+    while not (found := list(adapter.payouts(served.now() - timedelta(days=30)))):
+        served.advance(served.now() + timedelta(days=1))
+
+    with pytest.raises(RetryLater, match=found[0].id):
+        adapter.payout_lines(found[0].id)
+    served.advance(served.now() + timedelta(days=10))
+
+    assert not found[0].reconciled
+    assert len(adapter.payout_lines(found[0].id)) == 2
 
 
 def test_a_bank_debit_s_payment_is_named_by_its_charge_refund_and_return_alike(served: SandboxRig, adapter: Stripe) -> None:
