@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from adapters.http import Reply
 from adapters.quickbooks import wire
 from adapters.quickbooks.client import Client, quoted
+from adapters.quickbooks.reports import figures
 from adapters.quickbooks.translate import money
 from connector.errors import ConfigError, Rejected
 from connector.model.bookings import AccountKind, BooksAccount
@@ -85,14 +85,13 @@ class Accounts:
         report, reply = self._client.report(
             "TrialBalance", start_date=start, end_date=on.isoformat(), accounting_method="Accrual"
         )
-        found = {id: self._money(debit) - self._money(credit) for id, (debit, credit) in self._cells(report, reply, 2)}
+        found = {id: debit - credit for id, (debit, credit) in figures(report, reply, 2, self._currency).items()}
         return {id: found.get(id, Money.zero(self._currency)) for id in ids}
 
     def receivables(self, on: date) -> dict[str, Money]:
         """One request."""
         report, reply = self._client.report("CustomerBalance", report_date=on.isoformat(), accounting_method="Accrual")
-        found = {id: self._money(owed) for id, (owed,) in self._cells(report, reply, 1)}
-        return {id: owed for id, owed in found.items() if owed}
+        return {id: owed for id, (owed,) in figures(report, reply, 1, self._currency).items() if owed}
 
     def closed_until(self) -> date | None:
         """One request."""
@@ -126,37 +125,6 @@ class Accounts:
             active=account.active,
             balance=money(account.current_balance, account.currency_ref, self._currency),
         )
-
-    def _cells(self, report: Mapping[str, Any], reply: Reply, figures: int) -> Iterator[tuple[str, list[str]]]:
-        """Id of each account or customer, with the last `figures` cells of its row."""
-        header = report["Header"]
-        if header.get("Currency", self._currency) != self._currency:
-            raise Rejected(
-                f"QuickBooks' report is in {header['Currency']}, the connector works in {self._currency}", code="wrong_currency"
-            )
-        try:
-            rows = [(cells[0]["id"], [cell["value"] for cell in cells[-figures:]]) for cells in _rows(report.get("Rows") or {})]
-        except (KeyError, TypeError, AttributeError):
-            raise reply.unreadable("a report whose rows cannot be read") from None
-        yield from rows
-
-    def _money(self, text: str) -> Money:
-        return Money.from_major(text.replace(",", "") or "0", self._currency)
-
-
-def _rows(part: Mapping[str, Any]) -> Iterator[list[Mapping[str, str]]]:
-    """Rows with an id, also those under headings; headings themselves where they have figures of their own. No totals."""
-    for row in part.get("Row") or ():
-        yield from (cells for cells in (row.get("ColData"), (row.get("Header") or {}).get("ColData")) if cells and _own(cells))
-        yield from _rows(row.get("Rows") or {})
-        if "ColData" not in row and "Rows" not in row and "Summary" not in row:
-            raise KeyError("ColData")
-
-
-def _own(cells: list[Mapping[str, str]]) -> bool:
-    if not cells[0].get("id") and any(cell.get("value") for cell in cells[1:]):
-        raise KeyError("id")  # a figure of nobody: better no answer than one that lacks it
-    return bool(cells[0].get("id"))
 
 
 def _read(row: Mapping[str, Any]) -> wire.Account:

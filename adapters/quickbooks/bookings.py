@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from adapters.quickbooks import entries, wire
 from adapters.quickbooks.accounts import Accounts
@@ -17,9 +16,7 @@ from connector.model.bookings import (
     Booked,
     Booking,
     BookingKind,
-    BooksChange,
     BooksChanges,
-    ChangedKind,
     DepositBooking,
     kind_of,
 )
@@ -30,16 +27,6 @@ SKEW = timedelta(hours=1)  # between our clock, which says when a key was made, 
 OVERLAP = timedelta(minutes=5)
 CDC_REACH = timedelta(days=30) - SKEW
 CDC_MOST = 1000
-_CHANGED = {
-    "Payment": ChangedKind.PAYMENT,
-    "Invoice": ChangedKind.INVOICE,
-    "CreditMemo": ChangedKind.CREDIT_MEMO,
-    "Customer": ChangedKind.CUSTOMER,
-    "JournalEntry": ChangedKind.JOURNAL,
-    "Transfer": ChangedKind.TRANSFER,
-    "Deposit": ChangedKind.DEPOSIT,
-}
-_BOOKINGS = frozenset({ChangedKind.JOURNAL, ChangedKind.TRANSFER, ChangedKind.DEPOSIT})
 Payments = Callable[[Collection[str]], Mapping[str, Posted]]
 
 
@@ -99,9 +86,8 @@ class Bookings:
         now = self._context.clock.now()
         if now - since > CDC_REACH:
             return BooksChanges(changes=(), until=now - OVERLAP, lost=True)
-        groups, _ = self._client.changed(tuple(_CHANGED), since)
-        rows = [(name, row) for group in groups for name in _CHANGED.keys() & group.keys() for row in group[name]]
-        told = tuple(_change(_CHANGED[name], row) for name, row in rows)
+        groups, _ = self._client.changed(tuple(entries.CHANGED), since)
+        told = tuple(entries.changes(groups))
         return BooksChanges(changes=told, until=now - OVERLAP, lost=len(told) >= CDC_MOST)
 
     def _write(self, booking: Booking, kind: BookingKind, key: WriteKey) -> Booked:
@@ -150,9 +136,3 @@ class Bookings:
 
     def _booked(self, entry: wire.Entry, kind: BookingKind) -> Booked:
         return entries.booked(entry, kind, self._context.currency)
-
-
-def _change(kind: ChangedKind, row: Mapping[str, Any]) -> BooksChange:
-    id = str(row.get("Id", ""))
-    gone = row.get("status") == "Deleted" or (kind is ChangedKind.CUSTOMER and row.get("Active") is False)
-    return BooksChange(kind=kind, id=f"{kind.value}:{id}" if kind in _BOOKINGS else id, gone=gone)

@@ -6,7 +6,7 @@ change the booking (tax, exchange rate).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,8 @@ from connector.model.bookings import (
     Booking,
     BookingKind,
     BookingLine,
+    BooksChange,
+    ChangedKind,
     DepositBooking,
     JournalBooking,
     TransferBooking,
@@ -34,6 +36,17 @@ RECORD: Mapping[BookingKind, type[wire.Entry]] = {
     BookingKind.TRANSFER: wire.Transfer,
     BookingKind.DEPOSIT: wire.Deposit,
 }
+
+CHANGED = {
+    "Payment": ChangedKind.PAYMENT,
+    "Invoice": ChangedKind.INVOICE,
+    "CreditMemo": ChangedKind.CREDIT_MEMO,
+    "Customer": ChangedKind.CUSTOMER,
+    "JournalEntry": ChangedKind.JOURNAL,
+    "Transfer": ChangedKind.TRANSFER,
+    "Deposit": ChangedKind.DEPOSIT,
+}
+_BOOKINGS = frozenset({ChangedKind.JOURNAL, ChangedKind.TRANSFER, ChangedKind.DEPOSIT})
 
 
 def mark(key: WriteKey, instance: str) -> str:
@@ -104,6 +117,19 @@ def parsed(id: str) -> tuple[BookingKind, str] | None:
     """Kind and QuickBooks' own id; None for what is no id of a booking."""
     kind, _, number = id.partition(":")
     return (BookingKind(kind), number) if kind in set(BookingKind) and number.isdigit() else None
+
+
+def changes(groups: Iterable[Mapping[str, Any]]) -> Iterator[BooksChange]:
+    """`groups`: records by entity, as a CDC answer has them; of a deleted one only its id is told."""
+    for group in groups:
+        for name, kind in CHANGED.items():
+            yield from (_change(kind, row) for row in group.get(name) or ())
+
+
+def _change(kind: ChangedKind, row: Mapping[str, Any]) -> BooksChange:
+    id = str(row.get("Id", ""))
+    gone = row.get("status") == "Deleted" or (kind is ChangedKind.CUSTOMER and row.get("Active") is False)
+    return BooksChange(kind=kind, id=f"{kind.value}:{id}" if kind in _BOOKINGS else id, gone=gone)
 
 
 def _waits(payment: Posted | None, undeposited: str) -> bool:
