@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from adapters.sandbox.stripe import Stripe
 from adapters.sandbox.stripe.balance import members
@@ -26,7 +26,6 @@ class Money(RuleBasedStateMachine):
         self.world = World()
         self.stripe = Stripe(self.world)
         self.world.add(self.stripe)
-        self.sales: list[str] = []
 
     def act(self, name: str, *arguments: Any, **named: Any) -> None:
         with suppress(ValueError):
@@ -36,9 +35,15 @@ class Money(RuleBasedStateMachine):
         rows = list(self.stripe.account.table(kind))
         return str(rows[pick % len(rows)]["id"]) if rows else "none"
 
+    @initialize(schedule=st.sampled_from(("daily", "manual")), amount=st.integers(100_000, 500_000))
+    def begin(self, schedule: str, amount: int) -> None:
+        self.act("set_payouts", schedule)
+        self.sell(amount)
+        self.wait(5)
+
     @rule(amount=st.integers(100, 500_000))
     def sell(self, amount: int) -> None:
-        self.sales.append(self.stripe.actions["shop_sale"](amount))
+        self.act("shop_sale", amount)
 
     @rule(pick=PICK, amount=AMOUNTS)
     def refund(self, pick: int, amount: int) -> None:
@@ -111,5 +116,5 @@ class Money(RuleBasedStateMachine):
 
 TestMoney = Money.TestCase
 TestMoney.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -167,7 +167,7 @@ def test_the_story_has_every_kind_of_object_and_event(story: Scene) -> None:
         "payment_intent.processing", "payment_intent.payment_failed", "charge.refunded", "refund.created", "refund.failed",
         "charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
         "charge.dispute.updated", "charge.dispute.closed", "refund.updated", "payout.created", "payout.updated",
-        "payout.paid", "payout.failed", "payout.reconciliation_completed",
+        "payout.paid", "payout.failed", "balance.available", "payout.reconciliation_completed",
         "customer.subscription.deleted",
     } <= types  # fmt: skip
 

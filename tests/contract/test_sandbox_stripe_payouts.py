@@ -197,3 +197,20 @@ def test_payouts_are_found_by_their_day_at_the_bank(stage: Scene) -> None:
 
     assert len(stage.v1.payouts.list({"arrival_date": {"gte": at(2026, 2, 5)}}).data) == 1
     assert stage.v1.payouts.list({"arrival_date": {"gt": at(2026, 2, 5)}}).data == []
+
+
+def test_an_account_that_is_restricted_neither_charges_nor_pays_out(stage: Scene) -> None:
+    stage.act("restrict", charges=False, payouts=False)
+    invoice = stage.released()
+    stage.to(2026, 2, 1, 15)
+    refused = stage.intent(invoice.id)
+    stage.act("restrict", charges=True, payouts=False)
+    stage.to(2026, 2, 20)
+    held_back = held(stage)
+    stage.act("restrict")
+    stage.act("shop_sale", amount=1_000)
+    stage.to(2026, 2, 28)
+
+    assert (refused.last_payment_error.code, refused.latest_charge) == ("account_invalid", None)
+    assert (held_back, stage.invoice(invoice.id).status) == (109_207, "paid")
+    assert held(stage) == 0

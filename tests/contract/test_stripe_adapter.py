@@ -411,6 +411,18 @@ def test_payouts_asked_for_by_hand_are_named_by_the_account_checks(served: Sandb
     assert "automatic" in wrong(adapter)["payout_schedule"]
 
 
+def test_an_account_that_stripe_restricted_is_named_by_the_account_checks(served: SandboxRig, adapter: Stripe) -> None:
+    served.partner.actions["restrict"](charges=False, payouts=False)
+
+    assert set(wrong(adapter)) == {"charges", "payouts"}
+
+
+def test_an_account_of_another_currency_is_named_by_the_account_checks(served: SandboxRig, tmp_path: Path) -> None:
+    canadian = build(served, tmp_path, currency="CAD")
+
+    assert "USD, but CAD is configured" in wrong(canadian)["currency"]
+
+
 @pytest.mark.parametrize("setting", ["cancel", "unpaid"])
 def test_a_subscription_that_stripe_gave_up_shows_the_setting_that_cannot_be_read(
     served: SandboxRig, adapter: Stripe, setting: str

@@ -38,6 +38,7 @@ class Account:
         self.retries = True  # the owner's setting: failed payments are tried again on a schedule
         self.refused: dict[str, str] = {}  # invoice -> payment method that was declined for good
         self.after_retries = "past_due"  # the owner's setting: what becomes of a subscription when no try is left
+        self.switches = {"charges_enabled": True, "payouts_enabled": True}  # Stripe's, not the owner's
         self.payout_schedule = "daily"  # or "manual"
         self.debit_negative = True  # a negative balance is fetched from the bank, as in the US
         self.dispute_fee_returned = True  # with a dispute that is won; the documents do not agree

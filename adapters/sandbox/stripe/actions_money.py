@@ -101,6 +101,10 @@ class MoneyActions:
         self._account.payout_schedule = schedule
         self._account.debit_negative = debit_negative
 
+    def restrict(self, charges: bool = True, payouts: bool = True) -> None:
+        """Stripe switches charges or payouts of the account off or on, e.g. until it knows more about the owner."""
+        self._account.switches = {"charges_enabled": charges, "payouts_enabled": payouts}
+
     def set_after_retries(self, outcome: str) -> None:
         """What the owner's setting makes of a subscription when the last retry of a payment has failed."""
         if outcome not in AFTER_RETRIES:

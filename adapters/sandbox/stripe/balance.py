@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.sandbox.stripe import shapes_money
+from adapters.sandbox.stripe import overview, shapes_money
 from adapters.sandbox.stripe.account import Account, Body
 from adapters.sandbox.stripe.errors import StripeError
 from adapters.sandbox.stripe.periods import business_days_later
@@ -60,6 +60,7 @@ def settled_on(charge: Body) -> int:
 def pay_out(account: Account, day: str) -> None:
     """All that is available, per currency. A negative balance is fetched from the bank the next day, unless set otherwise."""
     account.payout_days.discard(int(day))
+    account.emit("balance.available", overview.balance(account))
     for currency, transactions in _ready(account).items():
         amount = sum(transaction["net"] for transaction in transactions)
         if amount > 0:
@@ -75,14 +76,14 @@ def fetch_negative(account: Account, currency: str) -> None:
 
 
 def _ready(account: Account) -> dict[str, list[Body]]:
-    """What is available and in no payout yet, by currency; nothing where the owner asks for payouts by hand."""
+    """What is available and in no payout yet, by currency; nothing where payouts are off or asked for by hand."""
     ready: dict[str, list[Body]] = {}
     for id in account.unpaid:
         transaction = account.get("balance_transaction", id)
         if transaction["available_on"] <= account.now:
             transaction["status"] = "available"
             ready.setdefault(transaction["currency"], []).append(transaction)
-    return ready if account.payout_schedule == "daily" else {}
+    return ready if account.payout_schedule == "daily" and account.switches["payouts_enabled"] else {}
 
 
 def _send(account: Account, currency: str, transactions: list[Body]) -> None:

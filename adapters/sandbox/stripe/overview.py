@@ -12,12 +12,11 @@ def account(account: Account) -> Body:
         "id": "acct_1SandboxAccount000000",
         "object": "account",
         "capabilities": {"card_payments": "active", "us_bank_account_ach_payments": "active"},
-        "charges_enabled": True,
         "country": "US",
         "default_currency": "usd",
         "details_submitted": True,
         "email": "owner@msp.example",
-        "payouts_enabled": True,
+        **account.switches,
         "settings": {
             "branding": nulls("icon logo primary_color secondary_color"),
             "card_payments": {

@@ -68,8 +68,8 @@ def in_flight(account: Account, invoice: Body) -> bool:
 def attempt(account: Account, intent: Body, method: Body) -> str:
     """`succeeded`, `processing` or `failed`."""
     mandates = [mandate["id"] for mandate in account.table("mandate").where(payment_method=method["id"])]
-    if mandates and account.get("mandate", mandates[-1])["status"] != "active":
-        return _not_authorised(account, intent, method)
+    if hindrance := _hindrance(account, mandates):
+        return _not_sent(account, intent, method, *hindrance)
     charge = shapes_money.charge(
         account.id("ch_" if method["type"] == "card" else "py_"),
         account.now,
@@ -91,12 +91,20 @@ def attempt(account: Account, intent: Body, method: Body) -> str:
     return "succeeded"
 
 
-def _not_authorised(account: Account, intent: Body, method: Body) -> str:
-    """The bank debit's mandate is not active any more: nothing is sent to the bank."""
+def _hindrance(account: Account, mandates: list[str]) -> tuple[str, str] | None:
+    """Why nothing is sent to the bank at all: code and message."""
+    if not account.switches["charges_enabled"]:
+        return "account_invalid", "Your account cannot currently make charges."
+    if mandates and account.get("mandate", mandates[-1])["status"] != "active":
+        return "payment_intent_mandate_invalid", "The provided mandate is invalid and can not be used for the payment intent."
+    return None
+
+
+def _not_sent(account: Account, intent: Body, method: Body, code: str, message: str) -> str:
     intent["last_payment_error"] = {
-        "code": "payment_intent_mandate_invalid",
-        "doc_url": DOCS + "payment-intent-mandate-invalid",
-        "message": "The provided mandate is invalid and can not be used for the payment intent.",
+        "code": code,
+        "doc_url": DOCS + code.replace("_", "-"),
+        "message": message,
         "payment_method": method,
         "type": "invalid_request_error",
     }
