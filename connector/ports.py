@@ -100,7 +100,7 @@ class AccountCheck:
     """One thing about the gateway's account that the agent depends on. `message` is a sentence, also when it is right."""
 
     name: str
-    right: bool
+    right: bool | None  # None: the gateway does not tell; a person has to look
     message: str
 
 
@@ -243,7 +243,10 @@ class Books(Adapter, Protocol):
         """Apply an unapplied payment of ours to an invoice. Converges."""
 
     def void(self, posted: str) -> None:
-        """Take a payment back that is not in a deposit yet. Already void: nothing. Rejected when deposited."""
+        """Take a payment back that is not in a deposit yet. Already void: nothing.
+
+        Rejected with code `deposited`, or `moved` when a part of it stands on a journal: that is taken back already.
+        """
 
     def unapply(self, posted: str, *, invoice: str, to: str, amount: Money) -> Posted:
         """`amount` of a payment of ours moves off the invoice, onto the receivable line of the journal `to`. Converges.
@@ -269,9 +272,10 @@ class Books(Adapter, Protocol):
         """Read again; deleted or voided ones are missing. Bookings of others are answered as well."""
 
     def unbook(self, id: str) -> None:
-        """Delete a booking of ours. Gone already: nothing. The payments of a deposit are undeposited again.
+        """Delete a booking of ours. Gone already: nothing.
 
-        Rejected with code `not_ours`, `closed_period`, or `in_use` when payments are applied to the journal.
+        The payments of a deposit are undeposited again; a payment that was moved onto a journal is unapplied, for `apply`.
+        Rejected with code `not_ours` or `closed_period`.
         """
 
     # What the accounts say.

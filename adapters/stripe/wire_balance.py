@@ -80,8 +80,8 @@ class Settings(Wire):
 
 
 class Account(Wire):
-    charges_enabled: bool = True
-    payouts_enabled: bool = True
+    charges_enabled: bool | None = None
+    payouts_enabled: bool | None = None
     default_currency: Text = ""
     settings: Settings | None = None
 

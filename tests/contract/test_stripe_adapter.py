@@ -402,7 +402,7 @@ def test_a_bank_debit_s_payment_is_named_by_its_charge_refund_and_return_alike(s
 
 
 def wrong(adapter: Stripe) -> dict[str, str]:
-    return {check.name: check.message for check in adapter.account_checks() if not check.right}
+    return {check.name: check.message for check in adapter.account_checks() if check.right is False}
 
 
 def test_payouts_asked_for_by_hand_are_named_by_the_account_checks(served: SandboxRig, adapter: Stripe) -> None:

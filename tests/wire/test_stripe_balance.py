@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.stripe import translate_balance, translate_reversals, wire, wire_balance
+from adapters.stripe import checks, translate_balance, translate_reversals, wire, wire_balance
 from connector.model.invoice import MethodKind
 from connector.model.ledger import ReversalStage
 from connector.model.money import Money
@@ -128,3 +128,13 @@ def test_a_dispute_has_the_stage_that_its_status_says(status: str, stage: Revers
     body = {"id": "du_1", "amount": 500, "currency": "usd", "created": 1, "status": status, "reason": "fraudulent"}
 
     assert translate_reversals.dispute(wire.Dispute.model_validate(body), "pi_1", MethodKind.CARD).stage is stage
+
+
+def test_what_an_account_does_not_tell_is_not_taken_for_right() -> None:
+    """A restricted key may see no more of its account than the id."""
+    silent = wire_balance.Account.model_validate({"id": "acct_1", "object": "account"})
+
+    found = [*checks.switches(silent), checks.schedule(silent), checks.currency(silent, "USD"), checks.after_retries([])]
+
+    assert {check.right for check in found} == {None}
+    assert all(check.message.endswith(".") for check in found)
