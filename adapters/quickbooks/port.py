@@ -153,7 +153,9 @@ class QuickBooks:
         Rejected with code `missing` when the invoice is gone, `closed_period` when the books are closed for its date.
         """
         what = f"Payment of {payment.amount} dated {payment.dated.isoformat()}"
-        with self._refusals.about(what, accounts=[*filter(None, [payment.deposit_to])], customers=[payment.customer]):
+        with self._refusals.about(
+            what, accounts=[*filter(None, [payment.deposit_to])], customers=[*filter(None, [payment.customer])]
+        ):
             for step in range(ATTEMPTS):
                 before = self._invoice(payment.invoice) if payment.invoice else None
                 try:
@@ -169,7 +171,7 @@ class QuickBooks:
             return until_fresh(lambda: self._apply(posted, invoice, amount), attempts=ATTEMPTS)
 
     def void(self, posted: str) -> None:
-        """Two requests. Gone already is as good as void. Rejected with code `deposited`, or `not_ours`."""
+        """Two requests. Gone already is as good as void. Rejected with code `deposited`, `moved` or `not_ours`."""
         with self._refusals.about(f"Voiding payment {posted}"):
             until_fresh(lambda: self._void(posted), attempts=ATTEMPTS)
 
@@ -281,6 +283,12 @@ class QuickBooks:
             raise Rejected(
                 f"payment {id} is in a deposit already. Take it out of the deposit, or enter the refund in QuickBooks.",
                 code="deposited",
+            )
+        if payment.on_journals():
+            raise Rejected(
+                f"a part of payment {id} was taken back already by journal entry {', '.join(payment.on_journals())}; voiding it"
+                " would take that back twice",
+                code="moved",
             )
         self._client.write("Payment", translate.void_body(payment), operation="update", include="void")
 

@@ -83,6 +83,10 @@ class Payment(Record):
                 parts[target] = parts.get(target, Decimal(0)) + line.amount
         return parts
 
+    def on_journals(self) -> tuple[str, ...]:
+        """Ids of journal entries that it was moved onto."""
+        return tuple(id for kind, id in self.linked() if kind == "JournalEntry")
+
     def applied(self) -> dict[str, Decimal]:
         """Invoice id -> how much of this payment."""
         return {id: part for (kind, id), part in self.linked().items() if kind == "Invoice"}

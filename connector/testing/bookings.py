@@ -329,6 +329,34 @@ class BookingsContract:
         assert refused.value.code == "applied_elsewhere"
         assert office.balance(bill) == 0
 
+    def test_a_payment_that_a_journal_took_back_is_not_voided_as_well(
+        self, books: Books, office: BookingsOffice, acme: str, bill: str
+    ) -> None:
+        posted = self.paid(books, acme, bill, "100", into=office.accounts["clearing"])
+        journal = books.book(self.came_back(office, acme, "30"), key=key())
+        books.unapply(posted.id, invoice=bill, to=journal.id, amount=usd("30"))
+
+        with pytest.raises(Rejected) as refused:
+            books.void(posted.id)
+
+        assert refused.value.code == "moved"
+        assert office.owed(acme) == 30
+
+    def test_a_return_that_was_undone_is_taken_back_and_the_payment_applied_again(
+        self, books: Books, office: BookingsOffice, acme: str, bill: str
+    ) -> None:
+        posted = self.paid(books, acme, bill, "100", into=office.accounts["clearing"])
+        journal = books.book(self.came_back(office, acme, "100"), key=key())
+        books.unapply(posted.id, invoice=bill, to=journal.id, amount=usd("100"))
+
+        books.unbook(journal.id)
+        applied = books.apply(posted.id, invoice=bill, amount=usd("100"))
+
+        assert (applied.invoice, applied.unapplied) == (bill, usd("0"))
+        assert office.balance(bill) == 0
+        assert office.owed(acme) == 0
+        assert office.held(office.accounts["clearing"]) == 100
+
     # Refused.
 
     def test_a_closed_date_is_refused_with_the_first_open_day(
@@ -365,6 +393,17 @@ class BookingsContract:
 
         assert refused.value.code == "inactive_customer"
         assert office.bookings() == 0
+
+    def test_a_payment_of_an_inactive_customer_is_refused_with_the_name(
+        self, books: Books, office: BookingsOffice, acme: str, bill: str
+    ) -> None:
+        office.deactivate_customer("Acme")
+
+        with pytest.raises(Rejected, match="Acme") as refused:
+            self.paid(books, acme, bill, "100")
+
+        assert refused.value.code == "inactive_customer"
+        assert office.payments() == 0
 
     # What accounts say.
 
