@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from connector.mapping.spec import FieldMapping, MappingSpec
 from connector.model.agreement import Agreement, AgreementRef, Payer, Unchanged, Unusable
-from connector.model.bookings import Booked, Booking, BooksAccount, BooksChanges
+from connector.model.bookings import Booked, Booking, BooksAccount, BooksChanges, Receivable
 from connector.model.invoice import (
     Adjustment,
     BooksInvoice,
@@ -286,8 +286,8 @@ class Books(Adapter, Protocol):
     def account_balances(self, ids: Collection[str], *, on: date) -> Mapping[str, Money]:
         """At the end of that day, debits less credits. An account without any booking has nothing."""
 
-    def receivables(self, *, on: date) -> Mapping[str, Money]:
-        """Customer id -> what they owe at the end of that day, unapplied money and credit memos taken off. Nothing: left out."""
+    def receivables(self, *, on: date) -> Mapping[str, Receivable]:
+        """By customer id, at the end of that day. Who owes nothing is left out."""
 
     def closed_until(self) -> date | None:
         """The last day for which nothing may be entered any more; None when the books are open."""

@@ -11,7 +11,7 @@ from adapters.quickbooks.client import Client, quoted
 from adapters.quickbooks.reports import figures
 from adapters.quickbooks.translate import money
 from connector.errors import ConfigError, Rejected
-from connector.model.bookings import AccountKind, BooksAccount
+from connector.model.bookings import AccountKind, BooksAccount, Receivable
 from connector.model.money import Money
 
 ANY = "Active IN (true, false)"
@@ -85,13 +85,14 @@ class Accounts:
         report, reply = self._client.report(
             "TrialBalance", start_date=start, end_date=on.isoformat(), accounting_method="Accrual"
         )
-        found = {id: debit - credit for id, (debit, credit) in figures(report, reply, 2, self._currency).items()}
+        found = {id: row.amounts[0] - row.amounts[1] for id, row in figures(report, reply, 2, self._currency).items()}
         return {id: found.get(id, Money.zero(self._currency)) for id in ids}
 
-    def receivables(self, on: date) -> dict[str, Money]:
+    def receivables(self, on: date) -> dict[str, Receivable]:
         """One request."""
         report, reply = self._client.report("CustomerBalance", report_date=on.isoformat(), accounting_method="Accrual")
-        return {id: owed for id, (owed,) in figures(report, reply, 1, self._currency).items() if owed}
+        rows = figures(report, reply, 1, self._currency).items()
+        return {id: Receivable(customer=id, name=row.name, amount=row.amounts[0]) for id, row in rows if row.amounts[0]}
 
     def closed_until(self) -> date | None:
         """One request."""

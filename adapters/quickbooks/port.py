@@ -16,7 +16,7 @@ from adapters.quickbooks.settings import QuickBooksSettings
 from adapters.quickbooks.tokens import PARTNER
 from connector.errors import ConfigError, Rejected
 from connector.model.agreement import Payer
-from connector.model.bookings import Booked, Booking, BooksAccount, BooksChanges
+from connector.model.bookings import Booked, Booking, BooksAccount, BooksChanges, Receivable
 from connector.model.invoice import BooksInvoice, BooksPayment, Posted, Received
 from connector.model.money import Money
 from connector.ports import Capability, Context, WriteKey
@@ -203,7 +203,7 @@ class QuickBooks:
     def account_balances(self, ids: Collection[str], *, on: date) -> Mapping[str, Money]:
         return self._accounts.balances(ids, on)
 
-    def receivables(self, *, on: date) -> Mapping[str, Money]:
+    def receivables(self, *, on: date) -> Mapping[str, Receivable]:
         return self._accounts.receivables(on)
 
     def closed_until(self) -> date | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import InvalidOperation
 from typing import Any
 
@@ -13,7 +14,13 @@ from connector.model.money import Money
 Cells = list[Mapping[str, str]]
 
 
-def figures(report: Mapping[str, Any], reply: Reply, columns: int, currency: str) -> dict[str, list[Money]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    name: str
+    amounts: tuple[Money, ...]
+
+
+def figures(report: Mapping[str, Any], reply: Reply, columns: int, currency: str) -> dict[str, Figures]:
     """Id of each account or customer -> the last `columns` figures of its row; an empty cell is nothing. Totals are left out.
 
     RetryLater when a figure belongs to nobody: no answer is better than one that lacks it.
@@ -23,9 +30,13 @@ def figures(report: Mapping[str, Any], reply: Reply, columns: int, currency: str
         raise Rejected(f"QuickBooks' report is in {header['Currency']}, the connector works in {currency}", code="wrong_currency")
     try:
         rows = list(_rows(report.get("Rows") or {}))
-        return {cells[0]["id"]: [_money(cell["value"], currency) for cell in cells[-columns:]] for cells in rows}
+        return {cells[0]["id"]: _figures(cells, columns, currency) for cells in rows}
     except (KeyError, TypeError, AttributeError, InvalidOperation):
         raise reply.unreadable("a report whose rows cannot be read") from None
+
+
+def _figures(cells: Cells, columns: int, currency: str) -> Figures:
+    return Figures(name=cells[0]["value"], amounts=tuple(_money(cell["value"], currency) for cell in cells[-columns:]))
 
 
 def _rows(part: Mapping[str, Any]) -> Iterator[Cells]:

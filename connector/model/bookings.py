@@ -142,6 +142,15 @@ class Booked:
     amount: Money  # all debits of a journal, what a transfer moves, a deposit's total
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receivable:
+    """What one customer owes, unapplied money and credit memos taken off; less than nothing is their credit."""
+
+    customer: str  # id in the books
+    name: str
+    amount: Money
+
+
 class ChangedKind(StrEnum):
     PAYMENT = "payment"
     INVOICE = "invoice"

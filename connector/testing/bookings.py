@@ -21,6 +21,7 @@ from connector.model.bookings import (
     ChangedKind,
     DepositBooking,
     JournalBooking,
+    Receivable,
     TransferBooking,
 )
 from connector.model.invoice import Posted
@@ -445,8 +446,8 @@ class BookingsContract:
         office.enter_customer("Other")
         self.paid(books, acme, bill, "40")
 
-        assert books.receivables(on=DAY - timedelta(days=1)) == {acme: usd("100")}
-        assert books.receivables(on=DAY) == {acme: usd("60")}
+        assert books.receivables(on=DAY - timedelta(days=1)) == {acme: Receivable(customer=acme, name="Acme", amount=usd("100"))}
+        assert books.receivables(on=DAY) == {acme: Receivable(customer=acme, name="Acme", amount=usd("60"))}
 
     # What changed.
 

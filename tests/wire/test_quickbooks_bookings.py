@@ -13,7 +13,7 @@ import pytest
 
 from adapters.http import Reply
 from adapters.quickbooks import entries, wire
-from adapters.quickbooks.reports import figures
+from adapters.quickbooks.reports import Figures, figures
 from connector.errors import Rejected, RetryLater
 from connector.model.bookings import (
     Booked,
@@ -116,8 +116,8 @@ def test_a_row_has_its_figures_and_the_total_is_nobodys() -> None:
     checking, fees = {"ColData": cells("Checking", "1,234.50", "", id="35")}, {"ColData": cells("Fees", "", "-2.00", id="9")}
 
     assert figures(report(checking, fees, TOTAL), REPLY, 2, "USD") == {
-        "35": [usd(123450), usd(0)],
-        "9": [usd(0), usd(-200)],
+        "35": Figures(name="Checking", amounts=(usd(123450), usd(0))),
+        "9": Figures(name="Fees", amounts=(usd(0), usd(-200))),
     }
 
 
@@ -129,7 +129,9 @@ def test_rows_under_headings_count_and_so_does_a_heading_with_a_figure() -> None
         "type": "Section",
     }
 
-    assert figures(report(section, TOTAL), REPLY, 1, "USD") == {"8": [usd(8000)], "9": [usd(47750)]}
+    found = figures(report(section, TOTAL), REPLY, 1, "USD")
+
+    assert {id: row.amounts for id, row in found.items()} == {"8": (usd(8000),), "9": (usd(47750),)}
 
 
 def test_an_empty_report_has_nothing() -> None:

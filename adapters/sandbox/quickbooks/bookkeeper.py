@@ -209,7 +209,7 @@ def _at_most(lines: list[Record], most: Decimal) -> list[Record]:
     """The same lines, the last ones cut so that invoices get no more than `most`."""
     kept: list[Record] = []
     for line in lines:
-        is_invoice = any(kind == "Invoice" for kind, _ in links(line))
+        is_invoice = any(kind != "CreditMemo" for kind, _ in links(line))
         part = min(line["Amount"], most) if is_invoice else line["Amount"]
         most -= part if is_invoice else -part
         if part:
