@@ -8,7 +8,6 @@ from adapters.stripe import translate, translate_reversals, wire
 from adapters.stripe.account import Account
 from adapters.stripe.client import Body
 from connector.errors import Rejected
-from connector.model.invoice import MethodKind
 from connector.model.ledger import EventPage, GatewayPayment, GatewayReversal
 
 EVENT_TYPES = (
@@ -74,8 +73,9 @@ class Movements:
 
     def _dispute_states(self, payment: str) -> list[GatewayReversal]:
         disputes = self._disputes(payment)
-        method = self._method_of(payment) if disputes else MethodKind.OTHER
-        return [translate_reversals.dispute(dispute, payment, method) for dispute in disputes]
+        # A dispute names its method for cards and a few others, never for bank debits: its charge does.
+        charge = self._charge_of(payment) if disputes else None
+        return [translate_reversals.dispute(dispute, payment, charge) for dispute in disputes]
 
     def _refunds(self, payment: str) -> list[wire.Refund]:
         params = {**_by_payment(payment), "expand": ["data.balance_transaction"]}
@@ -85,12 +85,6 @@ class Movements:
     def _disputes(self, payment: str) -> list[wire.Dispute]:
         bodies = self._api.pages(f"list the disputes of {payment}", self._api.v1.disputes.list, _by_payment(payment))
         return [wire.Dispute.model_validate(body) for body in bodies]
-
-    def _method_of(self, payment: str) -> MethodKind:
-        # The dispute itself names its method for cards and a few others, never for bank debits.
-        charge = self._charge_of(payment)
-        details = charge.payment_method_details if charge else None
-        return translate.method_kind(details.type) if details else MethodKind.OTHER
 
     # Events
 

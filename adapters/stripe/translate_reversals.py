@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adapters.stripe import wire
-from adapters.stripe.translate import moment, money
+from adapters.stripe.translate import method_kind, moment, money
 from connector.model.invoice import MethodKind
 from connector.model.ledger import GatewayReversal, RefundIntent, ReversalReason, ReversalStage
 from connector.model.money import Money
@@ -61,9 +61,10 @@ def intent(metadata: Mapping[str, str]) -> str:
     return said if said in tuple(RefundIntent) else ""
 
 
-def dispute(body: wire.Dispute, payment: str, method: MethodKind) -> GatewayReversal:
+def dispute(body: wire.Dispute, payment: str, charge: wire.Charge | None) -> GatewayReversal:
     """A returned bank debit arrives as a dispute and is final; a card's counts while the funds are withdrawn."""
-    returned = method is MethodKind.BANK_DEBIT
+    details = charge.payment_method_details if charge else None
+    returned = details is not None and method_kind(details.type) is MethodKind.BANK_DEBIT
     transactions = body.balance_transactions
     withdrawn = sum(transaction.amount for transaction in transactions) < 0
     return GatewayReversal(
@@ -77,6 +78,7 @@ def dispute(body: wire.Dispute, payment: str, method: MethodKind) -> GatewayReve
         status=body.status,
         moved=body.status != "won" and (returned or withdrawn),
         fee=_fees(transactions),
+        method=charge.payment_method if charge else "",
     )
 
 

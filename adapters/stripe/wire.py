@@ -189,6 +189,7 @@ class MethodDetails(Wire):
 
 class Charge(Wire):
     id: str
+    payment_method: Id = ""
     payment_intent: Id = ""
     balance_transaction: BalanceTransaction | None = None
     payment_method_details: MethodDetails | None = None

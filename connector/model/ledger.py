@@ -81,6 +81,7 @@ class GatewayReversal:
     moved: bool = True
     fee: Money | None = None  # what the gateway charged for it and has not given back; None while it has not said
     intent: str = ""  # a RefundIntent, or "": nobody has said what this refund is for
+    method: str = ""  # of a dispute or returned debit: the gateway's payment method that was debited
     on_open_dispute: bool = False  # a refund of a payment that a dispute also takes back: the customer may be paid twice
 
 

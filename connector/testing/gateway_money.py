@@ -147,7 +147,10 @@ class MoneyBack(GatewayGround):
         rig.advance(rig.now() + timedelta(days=20))
 
         (state,) = gateway.reversal_states(payment.payment)
+        debited = gateway.customers([ground.customer])[ground.customer].default_method
         assert (state.stage, state.moved, state.reason) == (ReversalStage.LOST, True, ReversalReason.BANK_RETURN)
+        assert debited is not None
+        assert state.method == debited.id
 
 
 class Payouts(GatewayGround):

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from adapters.stripe import checks, translate_balance, translate_reversals, wire, wire_balance
-from connector.model.invoice import MethodKind
 from connector.model.ledger import ReversalStage
 from connector.model.money import Money
 from connector.model.payout import BalanceKind, BalanceLine, PayoutState, sums
@@ -127,7 +126,7 @@ def test_what_a_refund_is_for_is_one_of_three_words_or_not_said(said: str, meant
 def test_a_dispute_has_the_stage_that_its_status_says(status: str, stage: ReversalStage) -> None:
     body = {"id": "du_1", "amount": 500, "currency": "usd", "created": 1, "status": status, "reason": "fraudulent"}
 
-    assert translate_reversals.dispute(wire.Dispute.model_validate(body), "pi_1", MethodKind.CARD).stage is stage
+    assert translate_reversals.dispute(wire.Dispute.model_validate(body), "pi_1", None).stage is stage
 
 
 def test_what_an_account_does_not_tell_is_not_taken_for_right() -> None:

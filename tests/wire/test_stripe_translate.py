@@ -186,10 +186,10 @@ def test_a_returned_bank_debit_counts_at_once_and_a_card_dispute_when_funds_are_
     withdrawn = wire.BalanceTransaction(amount=-disputed.amount, fee=1500, currency="usd", created=1_781_000_000)
     given_back = withdrawn.model_copy(update={"amount": disputed.amount})
 
-    ach = translate_reversals.dispute(returned, "pi_1", MethodKind.BANK_DEBIT)
+    ach = translate_reversals.dispute(returned, "pi_1", charged("us_bank_account"))
     card = in_dispute(disputed, (withdrawn,))
 
-    assert (ach.reason, ach.moved) == (ReversalReason.BANK_RETURN, True)
+    assert (ach.reason, ach.moved, ach.method) == (ReversalReason.BANK_RETURN, True, "pm_1")
     assert (card.reason, card.moved, card.fee) == (ReversalReason.DISPUTE, True, Money(1500, "USD"))
     assert (in_dispute(unfunded).moved, in_dispute(unfunded).fee) == (False, None)
     assert not in_dispute(disputed, (withdrawn, given_back)).moved
@@ -198,7 +198,12 @@ def test_a_returned_bank_debit_counts_at_once_and_a_card_dispute_when_funds_are_
 
 def in_dispute(body: wire.Dispute, moved: tuple[wire.BalanceTransaction, ...] | None = None) -> GatewayReversal:
     changed = body if moved is None else body.model_copy(update={"balance_transactions": moved})
-    return translate_reversals.dispute(changed, "pi_1", MethodKind.CARD)
+    return translate_reversals.dispute(changed, "pi_1", charged("card"))
+
+
+def charged(method: str) -> wire.Charge:
+    details = {"type": method, method: {"last4": "4242"}}
+    return wire.Charge.model_validate({"id": "ch_1", "payment_method": "pm_1", "payment_method_details": details})
 
 
 @sampled
