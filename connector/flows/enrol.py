@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from connector.errors import Rejected
 from connector.flows import agreements
+from connector.flows.adopt_marks import put_markers
 from connector.flows.books_invoices import with_mapped
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit, Payer
@@ -38,7 +39,7 @@ def remember_payers(desk: Desk, alive: Iterable[BillingUnit]) -> None:
     with desk.store.begin() as tx:
         rows = {row.key: row for row in payers.every(tx)}
         for key, payer in wanted.items():
-            row = rows.get(key) or _new_row(payer)
+            row = rows.get(key) or new_row(payer)
             row = with_mapped(replace(row, name=payer.name, email=payer.email), payer)
             if rows.get(key) != row:
                 payers.save(tx, row, now=desk.now())
@@ -57,15 +58,16 @@ def ensure_customer(desk: Desk, payer: Payer) -> str:
         find_lag=FIND_LAG,
     )
     with desk.store.begin() as tx:
-        row = payers.get(tx, payer.key) or _new_row(payer)
+        row = payers.get(tx, payer.key) or new_row(payer)
         if row.customer != link.target:
-            detail = {**row.detail, "told": _told(payer)}
+            detail = {**row.detail, "told": told(payer)}
             payers.save(tx, replace(row, customer=link.target, detail=detail), now=desk.now())
     return link.target
 
 
 def enrol(desk: Desk) -> Enrolled:
     """For every opted-in payer: a customer at the gateway, and a link that works until a method is there."""
+    put_markers(desk)
     alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
     waiting = {unit.payer.key: unit.payer for unit in alive if unit.collect}
     links = 0
@@ -106,7 +108,7 @@ def page_for(desk: Desk, row: PayerRow) -> tuple[str, datetime]:
     return desk.gateway.enrolment_link(row.customer, enrolled=bool(row.method), return_url=desk.settings.return_url, key=key)
 
 
-def _new_row(payer: Payer) -> PayerRow:
+def new_row(payer: Payer) -> PayerRow:
     return PayerRow(
         key=payer.key,
         name=payer.name,
@@ -123,7 +125,7 @@ def _new_row(payer: Payer) -> PayerRow:
     )
 
 
-def _told(payer: Payer) -> str:
+def told(payer: Payer) -> str:
     return f"{payer.name}|{payer.email}"
 
 
@@ -133,10 +135,10 @@ def _serve(desk: Desk, payer: Payer) -> int:
     with desk.store.read() as tx:
         row = payers.get(tx, payer.key)
     assert row is not None  # noqa: S101 - ensure_customer saved it
-    if row.detail.get("told") != _told(payer):
+    if row.detail.get("told") != told(payer):
         known = WriteKey(value=f"customer:{payer.key}:{desk.now().isoformat()}", since=desk.now())
         desk.gateway.ensure_customer(payer, known=customer, key=known)
-        row = _save(desk, replace(row, detail={**row.detail, "told": _told(payer)}))
+        row = _save(desk, replace(row, detail={**row.detail, "told": told(payer)}))
     if row.method or not _stale(desk, row):
         return 0
     shown = _durable_or_fresh(desk, row)

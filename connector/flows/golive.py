@@ -145,7 +145,7 @@ def _notes(report: GoLive) -> list[str]:
     if report.not_enrolled:
         names = ", ".join(report.not_enrolled[:8]) + (", ..." if len(report.not_enrolled) > 8 else "")
         said.append(
-            f"{_number(len(report.not_enrolled), 'payer')} without a payment method here, not charged until there is one: {names}."
+            f"{_number(len(report.not_enrolled), 'payer')} without a payment method here, not charged until then: {names}."
             " They get a link when live mode begins, or bring the method along: connector adopt"
         )
     if number := report.count(Outcome.NOT_COLLECTED):

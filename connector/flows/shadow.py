@@ -212,14 +212,19 @@ def _as_if(seen: _Seen, unit: BillingUnit, row: ShadowCharge, bill: PsaInvoice |
     if bill is not None and open_bill is not None:
         by_period = {**unit_bills.bills.by_period, row.period: (open_bill,)}
         unit_bills = replace(unit_bills, bills=replace(unit_bills.bills, by_period=by_period))
-        paid = open_bill.balance - bill.balance
-        books[bill.number] = [replace(b, balance=b.balance + paid) for b in seen.books.get(bill.number, ())]
+        books[bill.number] = [_unpaid(seen, invoice) for invoice in seen.books.get(bill.number, ())]
     return replace(
         seen.round,
         bills={**seen.round.bills, unit.key: unit_bills},
         books=books,
         customers={"": _enrolled(unit)},
     )
+
+
+def _unpaid(seen: _Seen, invoice: BooksInvoice) -> BooksInvoice:
+    """As the books would have it without the payments that they have, which may not have reached the PSA yet."""
+    received = total((payment.amount for payment in seen.in_books.get(invoice.id, ())), invoice.balance.currency)
+    return replace(invoice, balance=invoice.balance + received)
 
 
 def _enrolled(unit: BillingUnit) -> Customer:

@@ -148,10 +148,10 @@ def _needs_another(old: LiveSubscription, want: Wanted) -> bool:
     have, new = old.subscription, want.subscription
     if (have.payer, have.cycle, have.currency) != (new.payer, new.cycle, new.currency):
         return True
-    return not _same_days(have.bills_on, new.bills_on, new.cycle) or want.customer not in ("", old.customer)
+    return not same_days(have.bills_on, new.bills_on, new.cycle) or want.customer not in ("", old.customer)
 
 
-def _same_days(one: date, other: date, cycle: Cycle) -> bool:
+def same_days(one: date, other: date, cycle: Cycle) -> bool:
     """Whether counting from either gives the same days, as after a renewal; a year of them shows every length of month."""
     number = period_number(one, cycle, other)
     return all(boundary(one, cycle, number + step) == boundary(other, cycle, step) for step in range(13))

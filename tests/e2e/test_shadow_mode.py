@@ -79,8 +79,8 @@ def test_what_is_paid_in_the_books_alone_counts_as_collected(tmp_path: Path) -> 
         m.cycle(1)
         row = only(rows(m))
 
-        assert (outcome(row, m.agent.desk.today()), str(row.difference)) == (Outcome.HELD, "-50.00 USD")
-        assert [hold.name for hold in row.holds] == ["balances_differ"]
+        assert (outcome(row, m.agent.desk.today()), str(row.difference)) == (Outcome.DIFFERS, "-50.00 USD")
+        assert [(payment.where, str(payment.amount)) for payment in row.payments] == [("quickbooks", "450.00 USD")]
 
 
 def test_going_live_does_not_collect_the_shadowed_period(tmp_path: Path) -> None:
