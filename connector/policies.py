@@ -23,6 +23,7 @@ def policy(config: Config) -> Policy:
         cap=_money(charging.cap_per_charge, currency),
         max_change_percent=charging.max_change_percent,
         max_change=_money(charging.max_change_amount, currency),
+        supplementary_held=charging.supplementary == "hold",
     )
 
 

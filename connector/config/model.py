@@ -146,6 +146,9 @@ class Charging(Part):
     missing_invoice: Literal["hold", "computed"] = Field(
         "hold", description="A period without an invoice in the PSA: hold the charge, or collect the computed amount before tax."
     )
+    supplementary: Literal["hold", "release"] = Field(
+        "hold", description="A period that was charged and is billed again: hold the additional charge until approved, or not."
+    )
     invoice_early_days: int = Field(25, ge=0, le=62, description="How many days before its bill date an invoice may be dated.")
     max_data_age_hours: int = Field(24, ge=1, le=720, description="Nothing is released on PSA data older than this.")
     cap_per_charge: Decimal | None = Field(None, gt=0, description="A charge above this amount is held. null: no cap.")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
 from connector.errors import OutcomeUnknown, Rejected
 from connector.flows import holding
 from connector.flows.bills import UnitBills, open_periods
+from connector.flows.by_hand import collect_since, draft_by_hand
 from connector.flows.desk import Desk
 from connector.flows.elsewhere import ensure_charge, take_over
 from connector.model.agreement import BillingUnit
@@ -21,13 +23,9 @@ from connector.model.period import Period, bill_date
 from connector.model.pricing import computed
 from connector.model.release import COMPUTED
 from connector.model.subscription import LiveSubscription
-from connector.ports import WriteKey
 from connector.store import audit, charges
 from connector.store import units as unit_rows
-from connector.store.units import UnitRow
-from connector.store.write_once import write_once
 
-FIND_LAG = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
 DRAFT_GRACE = timedelta(days=1)  # the gateway makes its draft at midday UTC of the bill date; later we make it
 
@@ -63,7 +61,7 @@ def _without_draft(
     drafted = {(d.unit, period_of_draft(units[d.unit], d.bills_on)) for d in drafts if d.unit in units}
     with desk.store.read() as tx:
         charged = {(c.unit, c.period) for c in charges.every(tx)}
-        since = {row.key: _collect_since(desk, row) for row in unit_rows.every(tx)}
+        since = {row.key: collect_since(desk, row) for row in unit_rows.every(tx)}
     return [
         (unit, period)
         for key, unit in units.items()
@@ -73,39 +71,11 @@ def _without_draft(
     ]
 
 
-def _collect_since(desk: Desk, row: UnitRow) -> date:
-    """What was invoiced before the payer was opted in is not collected by itself: it may have been agreed otherwise."""
-    opted_in = row.detail.get("collect_since")
-    first = desk.settings.policy.collect_from
-    return max(first, date.fromisoformat(opted_in)) if opted_in else date.max
-
-
 def _draft_by_hand(desk: Desk, live: LiveSubscription, unit: BillingUnit, period: Period) -> GatewayInvoice:
     id = charge_id(unit.key, period)
     day = bill_date(period, unit.timing)
     line = Adjustment(slot=COMPUTED, description=live.subscription.description, amount=computed(unit, period))
-
-    def send(key: WriteKey) -> str:
-        return desk.gateway.draft(live, bills_on=day, charge=id, lines=[line], key=key).id
-
-    def find(key: WriteKey) -> str | None:
-        found = desk.gateway.find_draft(key, customer=live.customer)
-        return found.id if found else None
-
-    link = write_once(
-        desk.store,
-        kind="draft",
-        source=id,
-        target_system=desk.gateway.name,
-        now=desk.now,
-        find=find,
-        send=send,
-        find_lag=FIND_LAG,
-    )
-    draft = desk.gateway.invoice(link.target)
-    if draft is None:
-        raise Rejected(f"the draft {link.target} that was made for {id} is gone at the gateway")
-    return draft
+    return draft_by_hand(desk, live, id, day, line)
 
 
 def charges_of(
@@ -120,7 +90,7 @@ def charges_of(
     unknown: list[str] = []
     patience = holding.Patience()
     with desk.store.read() as tx:
-        known = {draft.id: charges.by_gateway_invoice(tx, draft.id) for draft in drafts}
+        known = {draft.id: charges.by_gateway_invoice(tx, draft.id) or _supplement(tx, draft) for draft in drafts}
     for draft in sorted(drafts, key=lambda d: (d.bills_on, d.unit, d.id)):
         unit = units.get(draft.unit)
         bound = known[draft.id]
@@ -137,6 +107,12 @@ def charges_of(
         else:
             holding.guarded(desk, charge, partial(_write_off_second, desk, charge, draft), patience)
     return pairs, unknown
+
+
+def _supplement(tx: Connection, draft: GatewayInvoice) -> Charge | None:
+    """A supplementary charge's draft, which it does not know yet because we died after making it."""
+    charge = charges.get(tx, draft.charge) if draft.charge else None
+    return charge if charge is not None and charge.number and not charge.gateway_invoice else None
 
 
 def _write_off_second(desk: Desk, charge: Charge, draft: GatewayInvoice) -> None:

@@ -80,7 +80,8 @@ def take_over(desk: Desk, units: Mapping[str, BillingUnit], *, since: date) -> N
 
 def _is_known(desk: Desk, invoice: GatewayInvoice) -> bool:
     with desk.store.read() as tx:
-        return charges.by_gateway_invoice(tx, invoice.id) is not None
+        named = charges.get(tx, invoice.charge) if invoice.charge else None
+        return charges.by_gateway_invoice(tx, invoice.id) is not None or (named is not None and named.number > 0)
 
 
 def _was_closed(invoice: GatewayInvoice) -> bool:

@@ -7,6 +7,7 @@ from connector.flows import agreements
 from connector.flows.bills import read_bills
 from connector.flows.desk import Desk
 from connector.model.charge import Charge
+from connector.model.supplement import own_bills
 from connector.store import charges
 
 
@@ -19,6 +20,9 @@ def follow_bill(desk: Desk, charge: Charge) -> Charge | None:
     units = [unit for unit in alive if unit.key == charge.unit]
     bills = read_bills(desk, units, since=charge.period.start)
     found = bills[charge.unit].bills.of(charge.period) if charge.unit in bills else ()
+    with desk.store.read() as tx:
+        together = [other for other in charges.of_unit(tx, charge.unit) if other.period == charge.period]
+    found = own_bills(found, charge, together, charge.period.start)
     if len(found) > 1:
         raise Rejected(f"{charge.id} has {len(found)} invoices in the PSA; delete the one that is not its bill")
     if not found:

@@ -72,6 +72,11 @@ class _Subject:
     bill: PsaInvoice | None
     further: tuple[PsaInvoice, ...]
     entries: tuple[LedgerEntry, ...]
+    also: tuple[Charge, ...] = ()  # supplementary charges for what the same invoice was raised by
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        return (self.charge, *self.also) if self.charge else ()
 
     @property
     def number(self) -> str:
@@ -85,15 +90,32 @@ class _Subject:
 
 def _subjects(desk: Desk, since: date) -> tuple[_Subject, ...]:
     with desk.store.read() as tx:
-        recorded = {(c.unit, c.period): c for c in charges.every(tx) if c.period.end >= since}
+        recorded = _by_invoice([c for c in charges.every(tx) if c.period.end >= since])
     alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
-    charged = {unit for unit, _ in recorded}
+    charged = {unit for unit, _, _ in recorded}
     known = {unit.key: unit for unit in alive if unit.collect or unit.key in charged}
     # A year's bill is dated long before the days in question, and its charge is among them.
-    bills = read_bills(desk, known.values(), since=min([since, *(period.start for _, period in recorded)]))
-    keys = recorded.keys() | _billed(bills, since)
-    ordered = sorted(keys, key=lambda key: (key[0], key[1].start))
-    return tuple(_subject(desk, known, bills, recorded.get(key), *key) for key in ordered)
+    bills = read_bills(desk, known.values(), since=min([since, *(period.start for _, period, _ in recorded)]))
+    keys = recorded.keys() | {(unit, period, 0) for unit, period in _billed(bills, since)}
+    ordered = sorted(keys, key=lambda key: (key[0], key[1].start, key[2]))
+    of_period: dict[tuple[str, Period], list[Charge]] = {}
+    for charge in (charge for together in recorded.values() for charge in together):
+        of_period.setdefault((charge.unit, charge.period), []).append(charge)
+    return tuple(
+        _subject(desk, known, bills, recorded.get(key, ()), of_period.get(key[:2], []), key[0], key[1]) for key in ordered
+    )
+
+
+def _by_invoice(every: Sequence[Charge]) -> dict[tuple[str, Period, int], tuple[Charge, ...]]:
+    """By unit, period and number of the first one: charges for one invoice of the PSA are compared with it together."""
+    first: dict[tuple[str, Period, str], int] = {}
+    found: dict[tuple[str, Period, int], tuple[Charge, ...]] = {}
+    for charge in every:
+        invoice = charge.psa_invoice or charge.id
+        number = first.setdefault((charge.unit, charge.period, invoice), charge.number)
+        key = (charge.unit, charge.period, number)
+        found[key] = (*found.get(key, ()), charge)
+    return found
 
 
 def _billed(bills: Mapping[str, UnitBills], since: date) -> set[tuple[str, Period]]:
@@ -109,23 +131,28 @@ def _subject(
     desk: Desk,
     known: Mapping[str, BillingUnit],
     bills: Mapping[str, UnitBills],
-    charge: Charge | None,
+    together: Sequence[Charge],
+    of_period: Sequence[Charge],
     unit: str,
     period: Period,
 ) -> _Subject:
-    found = bills[unit].bills.of(period) if unit in bills else ()
+    charge = together[0] if together else None
+    others = {c.psa_invoice for c in of_period if c not in together}
+    found = [invoice for invoice in bills[unit].bills.of(period) if invoice.id not in others] if unit in bills else []
     bill = _bill(desk, charge, found)
     with desk.store.read() as tx:
         row = units.get(tx, unit)
-        entries = tuple(ledger.entries(tx, charge=charge.id)) if charge else ()
+        entries = tuple(entry for c in together for entry in ledger.entries(tx, charge=c.id))
+    name = known[unit].name if unit in known else row.name if row else unit
     return _Subject(
         unit=unit,
-        name=known[unit].name if unit in known else row.name if row else unit,
+        name=f"{name}, billed in addition" if charge is not None and charge.number else name,
         period=period,
         charge=charge,
         bill=bill,
-        further=tuple(other for other in found if bill is not None and other.id != bill.id),
+        further=tuple(other for other in found if bill is not None and other.id != bill.id and not (charge and charge.number)),
         entries=entries,
+        also=tuple(together[1:]),
     )
 
 
@@ -161,7 +188,7 @@ def _read(desk: Desk, subjects: Sequence[_Subject]) -> _Facts:
     keys = {entry.key for subject in subjects for entry in subject.entries}
     posted, adopted = _posted(desk, keys)
     return _Facts(
-        collected=_collected(desk, [s.charge for s in subjects if s.charge]),
+        collected=_collected(desk, [charge for s in subjects for charge in s.charges]),
         books=desk.books.invoices(numbers) if desk.books is not None and numbers else {},
         posted=posted,
         adopted=adopted,
@@ -195,7 +222,7 @@ def _posted(desk: Desk, keys: set[str]) -> tuple[dict[str, Posted], frozenset[st
 
 
 def _hand_over(desk: Desk, subjects: Sequence[_Subject], facts: _Facts) -> None:
-    behind = [s.charge.id for s in subjects if s.charge and _at_gateway(s, facts) != net(s.entries, s.charge.currency)]
+    behind = [c.id for s in subjects if _at_gateway(s, facts) != net(s.entries, _currency(s)) for c in s.charges]
     if behind:
         collect.look_again(desk, behind)
     for subject in subjects:
@@ -208,9 +235,8 @@ def _hand_over(desk: Desk, subjects: Sequence[_Subject], facts: _Facts) -> None:
 
 
 def _at_gateway(subject: _Subject, facts: _Facts) -> Money:
-    charge = subject.charge
-    zero = Money.zero(_currency(subject))
-    return facts.collected.get(charge.gateway_invoice, zero) if charge else zero
+    found = (facts.collected.get(charge.gateway_invoice) for charge in subject.charges)
+    return total((amount for amount in found if amount is not None), _currency(subject))
 
 
 def _can_be_applied(subject: _Subject, facts: _Facts) -> bool:
@@ -243,7 +269,7 @@ def _deliver_again(desk: Desk, subject: _Subject, target: str) -> None:
 
 
 def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
-    charge, bill, entries, currency = subject.charge, subject.bill, subject.entries, _currency(subject)
+    bill, entries, currency = subject.bill, subject.entries, _currency(subject)
     in_books = facts.books.get(subject.number, ())
     to_psa, to_books = _undelivered(desk, entries, "psa:"), _undelivered(desk, entries, "books:")
     open_ = [other for other in subject.further if other.balance.minor > 0 and _is_due(desk, other)]
@@ -251,7 +277,7 @@ def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
         unit=subject.unit,
         name=subject.name,
         period=subject.period,
-        state=charge.state if charge else None,
+        state=_state(subject),
         due=bill is not None and _is_due(desk, bill),
         psa_number=bill.number if bill else "",
         psa_total=bill.total if bill else None,
@@ -274,6 +300,13 @@ def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
         further_numbers=", ".join(other.number for other in open_),
         further_open=total((other.balance for other in open_), currency) if open_ else None,
     )
+
+
+def _state(subject: _Subject) -> ChargeState | None:
+    """Of several charges for one invoice the one that is still to be collected, else the latest."""
+    states = [charge.state for charge in subject.charges]
+    going_on = [state for state in states if state in (ChargeState.WAITING, ChargeState.HELD, ChargeState.RELEASED)]
+    return (going_on or states)[-1] if states else None
 
 
 def _currency(subject: _Subject) -> str:

@@ -14,6 +14,7 @@ from connector.flows.desk import Desk
 from connector.flows.drafts import charges_of, missing_drafts
 from connector.flows.elsewhere import UNFINISHED, take_over_daily, tidy
 from connector.flows.round import Round, facts_of, gather, is_old, read_books
+from connector.flows.supplements import supplements
 from connector.flows.watch import watch_all
 from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
@@ -74,6 +75,8 @@ def _look_for_drafts(
         _note_due_without_invoice(desk, bills)
         take_over_daily(desk, units)
         drafts.extend(missing_drafts(desk, units, bills, drafts))
+        there = {draft.id for draft in drafts}
+        drafts.extend(draft for draft in supplements(desk, units, bills) if draft.id not in there)
     tidy(desk, drafts)
 
 
@@ -140,11 +143,11 @@ def _look_again(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice
     """Once more, just before the money moves: the bill may have been paid, changed or deleted in the last seconds."""
     now = desk.psa.invoice(bill.id)
     round_ = read_books(desk, round_, [charge]) if is_old(desk, round_) else round_
-    facts = facts_of(desk, round_, charge, draft)
+    facts = facts_of(desk, round_, charge, draft, now)
     if now is None or now.voided:
         # What was billed a moment ago is not computed now: the bill is about to be made again, differently.
         return decide(replace(facts, bills=(), policy=replace(facts.policy, computed_when_missing=False)))
-    return decide(replace(facts, bills=(now,)))
+    return decide(facts)
 
 
 def _carry_out(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Decision, report: Released) -> None:

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.flows import books_invoices
+from connector.flows import books_invoices, late
 from connector.flows.bills import UnitBills
 from connector.flows.desk import Desk, Settings
 from connector.flows.enrol import with_method
 from connector.flows.others import NOBODY, Others, read_others
+from connector.flows.supplements import left_of
 from connector.model.agreement import BillingUnit, Payer
-from connector.model.charge import Charge, ChargeState
+from connector.model.charge import BreakdownLine, Charge, ChargeState
 from connector.model.explain import prorations
 from connector.model.invoice import BooksInvoice, Customer, GatewayInvoice, PsaInvoice
 from connector.model.money import Money, total
-from connector.model.period import bill_date
+from connector.model.period import Period, bill_date
 from connector.model.pricing import breakdown
 from connector.model.release import Facts, Held, Policy, Release, decide
+from connector.model.supplement import own_bills
 from connector.store import charges, freshness, overrules, payers
 from connector.store import settings as stored_settings
 from connector.store import units as billing_units
@@ -40,6 +42,7 @@ class Round:
     data_age: timedelta
     paused: bool
     overruled: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)  # by charge: hold -> amount
+    charges: Mapping[tuple[str, Period], tuple[Charge, ...]] = field(default_factory=dict)  # by billing unit and period
     owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit that charges for it
     others: Others = NOBODY
 
@@ -54,9 +57,10 @@ def gather(
         fresh = {f.name: f.last_success for f in freshness.every(tx)}
         paused = bool(stored_settings.get(tx, "paused"))
         rows = {row.customer: row for row in payers.every(tx)}
-        watched = charges.every(tx, [ChargeState.RELEASED])
+        every = charges.every(tx)
         overruled = overrules.every(tx)
         owners = billing_units.charging(tx, {charge.unit for charge, _ in pairs})
+    watched = [charge for charge in every if charge.state is ChargeState.RELEASED]
     last = fresh.get(desk.psa.name)
     base = Round(
         units=units,
@@ -68,6 +72,7 @@ def gather(
         data_age=desk.now() - last if last else timedelta(days=365),
         paused=paused,
         overruled=overruled,
+        charges=_by_period(every),
         owners=owners,
     )
     due = [pair for pair in pairs if _may_be_due(desk, base, *pair)]
@@ -76,6 +81,14 @@ def gather(
         _remember_method(desk, rows.get(id), customer)
     base = replace(base, customers=customers, others=read_others(desk, customers))
     return read_books(desk, base, [c for c, _ in due], watched)
+
+
+def _by_period(every: Sequence[Charge]) -> dict[tuple[str, Period], tuple[Charge, ...]]:
+    found: dict[tuple[str, Period], tuple[Charge, ...]] = {}
+    for charge in every:
+        key = (charge.unit, charge.period)
+        found[key] = (*found.get(key, ()), charge)
+    return found
 
 
 def _may_be_due(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -> bool:
@@ -114,18 +127,28 @@ def in_books(desk: Desk, round_: Round, payer: Payer, bill: PsaInvoice) -> tuple
 
 
 def bills_of(round_: Round, charge: Charge) -> tuple[PsaInvoice, ...]:
+    """Those that this charge may stand for; exactly one is its bill."""
     unit_bills = round_.bills.get(charge.unit)
-    return unit_bills.bills.of(charge.period) if unit_bills else ()
+    if unit_bills is None:
+        return ()
+    found = unit_bills.bills.of(charge.period)
+    return own_bills(found, charge, siblings(round_, charge), bill_date(charge.period, unit_bills.unit.timing))
 
 
-def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -> Facts:
+def siblings(round_: Round, charge: Charge) -> tuple[Charge, ...]:
+    """All charges of the same period, this one too."""
+    return round_.charges.get((charge.unit, charge.period), (charge,))
+
+
+def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, bill: PsaInvoice | None = None) -> Facts:
+    """`bill`: as it was read again just now, instead of the round's."""
     unit, unit_bills = round_.units[charge.unit], round_.bills[charge.unit]
-    bills = bills_of(round_, charge)
+    bills = (bill,) if bill is not None else bills_of(round_, charge)
     of_books = tuple(b for bill in bills for b in in_books(desk, round_, unit.payer, bill))
     customer = round_.customers.get(draft.customer) or Customer(
         id=draft.customer, payer=unit.payer.key, name=unit.payer.name, email="", default_method=None
     )
-    return Facts(
+    facts = Facts(
         name=unit.name,
         policy=policy_of(desk.settings, unit),
         today=desk.today(),
@@ -148,6 +171,27 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice) -
         prorated=prorations(unit, charge.period),
         released_by_person=round_.overruled.get(charge.id, {}),
         others=round_.others.holds(unit.key, draft.customer, bills, bill_date(charge.period, unit.timing)),
+    )
+    return _of_supplement(desk, round_, charge, facts) if charge.number else facts
+
+
+def _of_supplement(desk: Desk, round_: Round, charge: Charge, facts: Facts) -> Facts:
+    """Only what was billed beyond what the period's other charges stand for; nothing is computed, nothing compared."""
+    others = [other for other in siblings(round_, charge) if other.id != charge.id]
+    on_it = {bill.id: [other for other in others if other.psa_invoice == bill.id] for bill in facts.bills}
+    shared = [other for of_bill in on_it.values() for other in of_bill]
+    late_books = late.of_all(desk, shared, charge.currency)[1]
+    said = f"Billed in addition: invoice {charge.psa_number}"
+    return replace(
+        facts,
+        bills=tuple(left_of(desk, bill, others) for bill in facts.bills),
+        books_bills=tuple(replace(b, balance=b.balance - late_books) for b in facts.books_bills),
+        unsure=(),
+        computed_lines=(BreakdownLine(kind="supplement", description=said, amount=charge.computed, source="PSA invoice"),),
+        prorated=(),
+        previous=None,
+        policy=replace(facts.policy, computed_when_missing=False),
+        supplementary=True,
     )
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from connector.errors import OutcomeUnknown, Rejected, RetryLater
-from connector.flows import books_invoices, collect, holding
+from connector.flows import books_invoices, collect, holding, late
 from connector.flows.desk import Desk
 from connector.flows.holding import Patience
 from connector.flows.reduction import reduce_once
-from connector.flows.round import Round, bills_of, in_books, is_old, read_books
+from connector.flows.round import Round, bills_of, in_books, is_old, read_books, siblings
 from connector.model.agreement import Payer
 from connector.model.charge import Charge, ChargeState
 from connector.model.invoice import GatewayInvoice, PsaInvoice
-from connector.model.ledger import EntryKind
-from connector.model.money import Money
+from connector.model.money import Money, total
 from connector.model.release import Keep, Reason, Reduce, Stop, Void, WatchDecision, watch
-from connector.store import charges, ledger, outbox
-from connector.store.outbox import DeliveryState
+from connector.store import charges
 
 NOT_LOWERED = "not_lowered"
 STOPS = frozenset({"paused", "invoice_gone", NOT_LOWERED})  # holds under which we told the gateway to stop
@@ -37,24 +35,24 @@ def watch_all(desk: Desk, round_: Round) -> tuple[dict[str, str], list[str]]:
     failed: list[str] = []
     patience = Patience()
     for charge in watched:
-        invoice = still_open.get(charge.gateway_invoice)
-        failed.append(holding.guarded(desk, charge, partial(_one, desk, round_, charge, invoice, done), patience))
+        failed.append(holding.guarded(desk, charge, partial(_one, desk, round_, charge, still_open, done), patience))
     return done, [message for message in failed if message]
 
 
-def _one(desk: Desk, round_: Round, charge: Charge, invoice: GatewayInvoice | None, done: dict[str, str]) -> None:
+def _one(desk: Desk, round_: Round, charge: Charge, still_open: Mapping[str, GatewayInvoice], done: dict[str, str]) -> None:
+    invoice = still_open.get(charge.gateway_invoice)
     if invoice is None:
         # Paid, voided or given up since, and its event may have been missed.
         collect.settle(desk, charge)
         return
     bill = _bill(desk, round_, charge)
     charge = _rebind(desk, charge, bill)
-    decision = watch(invoice, open_now=_open_now(desk, round_, charge, invoice, bill), paused=round_.paused)
+    decision = watch(invoice, open_now=_open_now(desk, round_, charge, bill, still_open), paused=round_.paused)
     if bill is not None and isinstance(decision, Reduce | Void):
         # What cannot be taken back is decided on what the PSA says now, not when the round began.
         now = desk.psa.invoice(bill.id)
         bill = now if now is not None and not now.voided else None
-        decision = watch(invoice, open_now=_open_now(desk, round_, charge, invoice, bill), paused=round_.paused)
+        decision = watch(invoice, open_now=_open_now(desk, round_, charge, bill, still_open), paused=round_.paused)
     what = _act(desk, charge, invoice, decision)
     if what:
         done[charge.id] = what
@@ -78,14 +76,20 @@ def _rebind(desk: Desk, charge: Charge, bill: PsaInvoice | None) -> Charge:
         return charges.update(tx, charge.id, psa_invoice=bill.id, psa_number=bill.number, now=desk.now())
 
 
-def _open_now(desk: Desk, round_: Round, charge: Charge, invoice: GatewayInvoice, bill: PsaInvoice | None) -> Money | None:
-    """What is still owed: the lowest that PSA and books say, each less what we collected and it does not show yet."""
+def _open_now(
+    desk: Desk, round_: Round, charge: Charge, bill: PsaInvoice | None, still_open: Mapping[str, GatewayInvoice]
+) -> Money | None:
+    """What is still owed: the lowest that PSA and books say, each less what we collected and it does not show yet, and less
+    what earlier charges on the same invoice still collect."""
     if bill is None:
-        return None if charge.psa_invoice else invoice.amount_remaining
-    late_psa, late_books = undelivered(desk, charge)
+        return None if charge.psa_invoice else still_open[charge.gateway_invoice].amount_remaining
+    together = [other for other in siblings(round_, charge) if other.psa_invoice == bill.id and other.id != charge.id]
+    late_psa, late_books = late.of_all(desk, (charge, *together), charge.currency)
+    earlier = [still_open[c.gateway_invoice] for c in together if c.number < charge.number and c.gateway_invoice in still_open]
     of_books = in_books(desk, round_, _payer(desk, round_, charge), bill)
-    open_ = [bill.balance - late_psa, *(b.balance - late_books for b in of_books)]
-    return max(min(open_, key=lambda m: m.minor), Money.zero(charge.currency), key=lambda m: m.minor)
+    lowest = min([bill.balance - late_psa, *(b.balance - late_books for b in of_books)], key=lambda m: m.minor)
+    left = lowest - total((invoice.amount_remaining for invoice in earlier), charge.currency)
+    return max(left, Money.zero(charge.currency), key=lambda m: m.minor)
 
 
 def _payer(desk: Desk, round_: Round, charge: Charge) -> Payer:
@@ -94,18 +98,6 @@ def _payer(desk: Desk, round_: Round, charge: Charge) -> Payer:
     if unit is not None and charge.payer in ("", unit.payer.key):
         return unit.payer
     return books_invoices.known_payer(desk, charge.payer)
-
-
-def undelivered(desk: Desk, charge: Charge) -> tuple[Money, Money]:
-    """Collected, and not yet shown by the PSA, by the books."""
-    late = {"psa": Money.zero(charge.currency), "books": Money.zero(charge.currency)}
-    with desk.store.read() as tx:
-        for entry in ledger.entries(tx, charge=charge.id):
-            signed = entry.amount if entry.kind is EntryKind.PAYMENT else -entry.amount
-            for delivery in outbox.of_entry(tx, entry.key):
-                if delivery.state is not DeliveryState.DONE:
-                    late[delivery.target.partition(":")[0]] += signed
-    return late["psa"], late["books"]
 
 
 def _act(desk: Desk, charge: Charge, invoice: GatewayInvoice, decision: WatchDecision) -> str:

@@ -22,7 +22,7 @@ class ChargeState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BreakdownLine:
-    """`kind`: base, line, tax, elsewhere, credit, rounding, true_up, unexplained. `source` names the PSA record.
+    """`kind`: base, line, tax, elsewhere, credit, rounding, true_up, supplement, unexplained. `source` names the PSA record.
 
     The rest is set for an agreement's line: `quantity` is what is billed, after the `included`; `[starts, ends)`.
     """

@@ -194,7 +194,7 @@ def _uncollected(row: Row) -> Iterator[Drift]:
             row,
             "further_invoice",
             f"invoice {row.further_numbers} of the same period is due and open with {row.further_open}",
-            "collect it outside autopay: a period is charged once",
+            f"{SYNC} makes a supplementary charge for it; if its agreement has ended: collect it outside autopay",
         )
     if row.psa_open is None or row.psa_open.minor <= 0:
         return
@@ -240,5 +240,5 @@ def _open_though_paid(row: Row) -> Iterator[Drift]:
             row,
             "billed_more",
             f"invoice {row.psa_number} is still open with {row.psa_open} after its charge was paid",
-            "a line was added after the charge: collect the rest outside autopay",
+            f"a line was added after the charge: {SYNC} makes a supplementary charge for the rest",
         )

@@ -16,8 +16,10 @@ from connector.model.period import add_months
 MINIMUM_MINOR = 50  # less is put on the customer's balance at the gateway and collected with another charge: then too much
 # What a person may overrule: the amount is known, and so is who owes it. Every other hold has a way on of its own.
 OVERRULABLE = frozenset(
-    {"cap", "change", "card_expired", "stale_data", "balances_differ", "unapplied_credit"} | {"shadowed", "foreign_subscription"}
+    {"cap", "change", "card_expired", "stale_data", "balances_differ", "unapplied_credit", "supplementary"}
+    | {"shadowed", "foreign_subscription"}
 )
+SUPPLEMENTARY = "supplementary"  # asked before it is due, so that there is time to answer
 COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
 
 
@@ -33,6 +35,7 @@ class Policy:
     cap: Money | None
     max_change_percent: Decimal | None
     max_change: Money | None
+    supplementary_held: bool = True  # a period billed again is charged when a person has approved it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +63,7 @@ class Facts:
     owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit
     prorated: tuple[BreakdownLine, ...] = ()  # what proration would come to, if the invoice has it
     released_by_person: Mapping[str, Money] = field(default_factory=dict)  # hold -> the amount for which a person overruled it
+    supplementary: bool = False  # the period was charged before and is billed again
     others: tuple[Reason, ...] = ()  # because another product may collect it (model/others.py)
 
 
@@ -118,7 +122,7 @@ def decide(facts: Facts) -> Decision:
         return WriteOff(bill=bill, breakdown=_breakdown(facts, bill, bill.balance))
     owed = facts.computed if bill is None else _owed(bill, facts.books_bills)
     reasons = tuple(r for r in _guards(facts, bill, owed) if not _overruled(facts, r, bill, owed))
-    if facts.today < on:
+    if facts.today < on and not any(reason.name == SUPPLEMENTARY for reason in reasons):
         return NotYetDue(on=on, bill=bill)
     if reasons:
         return Held(reasons=reasons, on=on, bill=bill)
@@ -206,7 +210,13 @@ def _questions(facts: Facts) -> Iterator[Reason]:
             message=f"invoice {_numbers(shared)} also bills agreement {others}, which is charged apart from this one",
             way_on="give the agreements that share an invoice the same group (field `group` of the mapping), or bill them apart",
         )
-    if not facts.bills and not facts.policy.computed_when_missing and not facts.unsure:
+    if facts.supplementary and not facts.bills:
+        yield Reason(
+            name="missing_invoice",
+            message="the invoice that was billed in addition for the period is no longer in the PSA",
+            way_on="create it again in the PSA, or void the draft in the gateway's dashboard",
+        )
+    elif not facts.bills and not facts.policy.computed_when_missing and not facts.unsure:
         yield Reason(
             name="missing_invoice",
             message=f"the PSA has no invoice for the period that was to be billed on {facts.bill_day.isoformat()}",
@@ -224,6 +234,12 @@ def _numbers(bills: tuple[PsaInvoice, ...]) -> str:
 
 
 def _guards(facts: Facts, bill: PsaInvoice | None, owed: Money) -> Iterator[Reason]:
+    if facts.supplementary and facts.policy.supplementary_held and bill is not None:
+        yield Reason(
+            name=SUPPLEMENTARY,
+            message=f"the period was charged before and {bill.balance} is billed in addition (invoice {bill.number})",
+            way_on="connector explain shows it; approve it (connector release), or delete the invoice in the PSA",
+        )
     yield from _state_guards(facts)
     yield from facts.others
     yield from _date_guards(facts, bill)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from connector.flows.watch import undelivered
+from connector.flows.late import undelivered
 from connector.model.charge import Charge, ChargeState, charge_id
 from connector.model.invoice import MethodKind
 from connector.model.ledger import EntryKind, LedgerEntry
