@@ -104,6 +104,8 @@ def apply(
 
     console = terminal()
     with agent_of(config, progress=True) as agent, writing(agent, who="apply"):
+        if agent.config.mode == "shadow":
+            raise ConfigError("nothing was changed: this is shadow mode (`mode: shadow`). See `connector go-live-report`")
         planned = mirror.plan(agent.desk, recreate=frozenset(recreate or ()))
         limits = agent.desk.settings.limits
         refused = refusals(planned.plan, limits, allow_cancels=allow_cancels, allow_changes=allow_changes)

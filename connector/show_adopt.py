@@ -61,12 +61,12 @@ def show_confirmed(console: Console, done: Confirmed, marked: int | None) -> Non
     if not (done.customers or done.subscriptions or done.unrelated):
         console.print("Nothing new: this file was confirmed before, or no row has a decision.")
     for what, items in (
-        ("customers adopted", done.customers),
-        ("subscriptions to be taken over", done.subscriptions),
-        ("subscriptions that are for something else", done.unrelated),
+        ("Customers adopted", done.customers),
+        ("Subscriptions to be taken over", done.subscriptions),
+        ("Subscriptions that are for something else", done.unrelated),
     ):
         if items:
-            console.print(f"{len(items)} {what}: {', '.join(items)}", markup=False)
+            console.print(f"{what} ({len(items)}): {', '.join(items)}", markup=False)
     if marked is None and done.customers:
         console.print("Our marker is put on the customers by the running agent, or when live mode begins.")
     if done.subscriptions:

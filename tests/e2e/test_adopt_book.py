@@ -106,6 +106,22 @@ def test_an_adopted_subscription_is_taken_over_in_place_and_charges_once(tmp_pat
         assert list(debits(m).values()) == [[50000], [50000]]
 
 
+def test_a_take_over_whose_answer_was_lost_is_not_done_twice(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        id = company(m, "Contoso Dental", email="ap@contoso.example")
+        made = elsewhere(m, "Contoso", "ap@contoso.example", amount=50000, next_on="2026-02-01")
+        confirmed(m, review(m, {"Contoso Dental": "yes"}))
+        m.fault("500_after_effect", "stripe", path=f"/subscriptions/{made['subscription']}$", method="POST")
+        m.run("mirror")
+        m.cycle()
+        m.to("2026-02-02")
+        m.cycle()
+
+        assert [s["id"] for s in m.stripe("subscription")] == [made["subscription"]]
+        assert len(subscriptions(m, id)) == 1
+        assert list(debits(m).values()) == [[50000]]
+
+
 def test_nothing_is_written_before_the_confirmation_and_confirming_twice_changes_nothing(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         company(m, "Contoso Dental", email="ap@contoso.example")
@@ -220,5 +236,5 @@ def test_the_command_writes_the_file_and_takes_it_back(tmp_path: Path) -> None:
 
         assert (proposed.exit_code, nameless.exit_code, done.exit_code) == (0, 2, 0), done.output
         assert "Nothing was changed" in proposed.output
-        assert "1 customers adopted" in done.output
+        assert "Customers adopted (1)" in done.output
         assert "take over" in plan.output
