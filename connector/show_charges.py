@@ -35,6 +35,10 @@ def show_explanation(console: Console, said: Explanation) -> None:
     console.print()
     _show_lines(console, said)
     _show_differences(console, said)
+    for charge in said.supplements:
+        state = STATES.get(charge.state, charge.state)
+        amount = charge.owed if charge.owed is not None else charge.computed
+        console.print(f"In addition: {amount} for invoice {charge.psa_number}, {state} (charge {charge.id}).")
 
 
 def _show_when(console: Console, one: Coming, read_at: datetime | None) -> None:

@@ -60,6 +60,7 @@ class Explanation:
     happened: Happened | None
     coming: Coming | None
     read_at: datetime | None
+    supplements: tuple[Charge, ...] = ()  # what was billed in addition for the period
 
 
 def explain(desk: Desk, wanted: str, *, period: date | None = None) -> Explanation:
@@ -69,12 +70,12 @@ def explain(desk: Desk, wanted: str, *, period: date | None = None) -> Explanati
     """
     row = find_unit(desk, wanted)
     with desk.store.read() as tx:
-        of_unit = [charge for charge in charges.of_unit(tx, row.key) if not charge.number]
+        every = charges.of_unit(tx, row.key)
+    of_unit = [charge for charge in every if not charge.number]
     done = [charge for charge in of_unit if charge.state not in TO_COME]
     asked = next((c for c in done if period is not None and period in c.period), None)
-    if asked is not None:
-        return _of_charge(desk, row, asked, done)
-    return _of_coming(desk, row, period, done)
+    said = _of_charge(desk, row, asked, done) if asked is not None else _of_coming(desk, row, period, done)
+    return replace(said, supplements=tuple(charge for charge in every if charge.number and charge.period == said.period))
 
 
 def find_unit(desk: Desk, wanted: str) -> UnitRow:
@@ -144,7 +145,8 @@ def _before(charge: Charge | None) -> Before | None:
 
 def _of_coming(desk: Desk, row: UnitRow, period: date | None, done: Sequence[Charge]) -> Explanation:
     outlook = _outlook(desk, row)
-    rows = coming(outlook, max(desk.today(), period or desk.today()) + LOOK_AHEAD)
+    until = max(desk.today(), period or desk.today()) + LOOK_AHEAD
+    rows = [one for one in coming(outlook, until) if not one.supplementary]
     chosen = next_of(rows) if period is None else next((one for one in rows if period in one.period), None)
     if chosen is None:
         raise Rejected(_nothing(outlook, row, period, done))

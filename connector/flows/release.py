@@ -218,6 +218,8 @@ def _wait(desk: Desk, charge: Charge, on: date, bill: PsaInvoice | None) -> None
 
 def _note_bill(desk: Desk, charge: Charge, on: date | None, bill: PsaInvoice | None) -> None:
     """Which bill, when and how much, as far as it is known before the release."""
+    if bill is None and charge.number:
+        return  # a supplementary charge stands for its invoice, whatever keeps it back
     id, number, open_ = (bill.id, bill.number, bill.balance) if bill else ("", "", None)
     if (charge.charge_date, charge.psa_invoice, charge.psa_number, charge.owed) == (on, id, number, open_):
         return

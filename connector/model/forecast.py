@@ -15,6 +15,7 @@ from connector.model.money import Money, total
 from connector.model.period import Period, bill_date
 from connector.model.pricing import computed
 from connector.model.release import Policy, Reason, amount_guards, charge_date, due_amount
+from connector.model.supplement import own_bills
 
 TO_COME = (ChargeState.WAITING, ChargeState.HELD)
 NEVER = frozenset({"before_collect_from", "before_opt_in", "ended"})
@@ -57,6 +58,7 @@ class Coming:
     reasons: tuple[Reason, ...]
     charge: str = ""
     invoice: str = ""
+    supplementary: bool = False  # billed in addition, for a period that was charged before
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +82,7 @@ def coming(outlook: Outlook, until: date) -> tuple[Coming, ...]:
         one = _one(outlook, period, bill, last)
         found.append(one)
         before[period] = (one.amount if one.billed else None, computed(outlook.unit, period))
+    found += [_supplement(outlook, charge) for charge in outlook.charges if charge.number and charge.state in TO_COME]
     return tuple(one for one in found if one.on <= until)
 
 
@@ -113,14 +116,43 @@ def _is_over(unit: BillingUnit, period: Period) -> bool:
     return unit.ends is not None and unit.ends <= period.start
 
 
+def _supplement(outlook: Outlook, charge: Charge) -> Coming:
+    """What was billed in addition for a period that was charged before."""
+    holds = outlook.holds.get(charge.id, ())
+    on = charge.charge_date or outlook.today
+    return Coming(
+        unit=outlook.unit.key,
+        name=f"{outlook.unit.name}, billed in addition",
+        payer=outlook.unit.payer.name,
+        agreement=outlook.unit.root.name,
+        period=charge.period,
+        on=on if holds else max(on, outlook.today),
+        amount=charge.owed if charge.owed is not None else charge.computed,
+        billed=True,
+        guessed_date=False,
+        change=None,
+        reasons=tuple(Reason(name=hold.name, message=hold.message, way_on=hold.way_on) for hold in holds),
+        charge=charge.id,
+        invoice=charge.psa_number,
+        supplementary=True,
+    )
+
+
 def _bill(outlook: Outlook, period: Period) -> PsaInvoice | None:
-    bills = outlook.bills.of(period)
+    bills = _bills(outlook, period)
     return bills[0] if len(bills) == 1 else None
+
+
+def _bills(outlook: Outlook, period: Period) -> tuple[PsaInvoice, ...]:
+    """Those that the regular charge may stand for."""
+    siblings = [charge for charge in outlook.charges if charge.period == period]
+    regular = next((charge for charge in siblings if not charge.number), None)
+    return own_bills(outlook.bills.of(period), regular, siblings, bill_date(period, outlook.unit.timing))
 
 
 def _one(outlook: Outlook, period: Period, bill: PsaInvoice | None, last: tuple[Money | None, Money] | None) -> Coming:
     unit, amount = outlook.unit, due_amount(bill, computed(outlook.unit, period))
-    charge = next((c for c in outlook.charges if c.period == period), None)
+    charge = next((c for c in outlook.charges if c.period == period and not c.number), None)
     previous = last[0] if last and bill is not None else last[1] if last else None
     on, guessed = _date(outlook, period, bill)
     row = Coming(
@@ -211,7 +243,7 @@ def _of_the_bill(outlook: Outlook, row: Coming, bill: PsaInvoice | None) -> Iter
             message=f"dated {dated.isoformat()}, before the payer was opted in ({outlook.collect_since.isoformat()})",
             way_on="collect it as before, outside autopay",
         )
-    if len(outlook.bills.of(row.period)) > 1:
+    if len(_bills(outlook, row.period)) > 1:
         yield Reason(
             name="several_invoices",
             message="the period has several invoices in the PSA",

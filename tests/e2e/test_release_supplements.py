@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from connector.flows import overrule
+from connector.flows import explain, forecast, overrule
 from connector.model.charge import ChargeState
-from tests.e2e.charging import at_stripe, bills, collected, debits, hold_names, only
+from tests.e2e.charging import at_stripe, autopay, bills, collected, debits, hold_names, only
 from tests.e2e.msp import Msp, msp
 
 FREE: dict[str, Any] = {"charging": {"supplementary": "release"}}
@@ -215,3 +216,33 @@ def test_an_addition_billed_days_after_the_periods_bill_does_not_hold_the_regula
 
         assert debits(m) == {f"connectwise:{id}/2026-02-01": [50000]}
         assert hold_names(m) == ["supplementary"]
+
+
+def test_an_addition_keeps_its_invoice_while_the_payer_is_opted_out(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = charged(m)
+        grow(m, id, 620)
+        days(m, "2026-02-04")
+        autopay(m, id, "No")
+        days(m, "2026-02-05")
+        autopay(m, id, "Yes")
+        days(m, "2026-02-06", "2026-02-07")
+
+        assert hold_names(m) == ["supplementary"]
+        assert [charge.id for charge in m.charges()] == [f"connectwise:{id}/2026-02-01", f"connectwise:{id}/2026-02-01/1"]
+        assert collected(m) == 50000
+
+
+def test_an_addition_is_in_the_forecast_and_in_the_explanation_of_its_period(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = charged(m)
+        grow(m, id, 620)
+        days(m, "2026-02-04")
+        rows = forecast.forecast(m.agent.desk, days=40).rows
+        said = explain.explain(m.agent.desk, str(id), period=date(2026, 2, 10))
+
+        assert [(row.charge, row.amount.minor) for row in rows if row.supplementary] == [(supplement(m, id).id, 12000)]
+        assert [row.period.start.month for row in rows if not row.supplementary] == [3]
+        assert said.amount.minor == 50000
+        assert [charge.psa_number for charge in said.supplements] == [bills(m, id)[0]["invoiceNumber"]]
+        assert explain.explain(m.agent.desk, str(id)).period.start == date(2026, 3, 1)
