@@ -68,9 +68,16 @@ class Agent:
 
 @contextmanager
 def opened(
-    config: Config, *, progress: Callable[[str, int, int], None] | None = None, clock: Clock | None = None
+    config: Config,
+    *,
+    progress: Callable[[str, int, int], None] | None = None,
+    clock: Clock | None = None,
+    sleep: Callable[[float], None] | None = None,
 ) -> Iterator[Agent]:
-    """Build everything, with the store's tables brought up to date. ConfigError says what is wrong, and where."""
+    """Build everything, with the store's tables brought up to date. ConfigError says what is wrong, and where.
+
+    `sleep`: how adapters wait between retries; a simulation's clock stands still meanwhile.
+    """
     store = Store(config.database)
     store.upgrade()
     clock = clock or _clock(config)
@@ -85,11 +92,11 @@ def opened(
 
     tokens = StoredTokens(store, config.secrets.key.get(), clock=clock)
 
-    def sleep(seconds: float) -> None:
+    def wait(seconds: float) -> None:
         if stop.wait(seconds):
             raise Stopping
 
-    desk = _desk(config, store, clock, tokens, pulse, step, sleep)
+    desk = _desk(config, store, clock, tokens, pulse, step, sleep or wait)
     agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, stop=stop)
     try:
         shadow.note_mode(desk, config.mode)

@@ -1,0 +1,342 @@
+"""What an outsider writes down while life goes on, and holds against the agent: read at the partners and in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+
+from connector.model.charge import Charge, ChargeState
+from connector.model.ledger import EntryKind
+from connector.store import outbox
+from connector.store.outbox import DeliveryState
+from connector.store.schema import APPEND_ONLY, metadata
+from tests.e2e.msp import SECRETS, Msp, cents
+
+ENDED = ("canceled", "incomplete_expired")
+US = "AutopayAPI"
+SECRET = re.compile("|".join([*(re.escape(v) for v in SECRETS.values() if "sandbox-" in v or "_test_" in v), "SANDBOXCODE"]))
+LATE = timedelta(days=6)
+
+
+@dataclass(kw_only=True)
+class Record:
+    invoiced: dict[str, int] = field(default_factory=dict)  # PSA invoice -> the highest total it ever had, also once gone
+    open: dict[str, int] = field(default_factory=dict)  # PSA invoice -> its balance as this round began
+    unreleased: frozenset[str] = frozenset()  # charges that were not released when the last finished check was made
+    highest: dict[str, int] = field(default_factory=dict)  # PSA invoice -> highest balance since then
+    bound: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # charge -> PSA invoices it ever had
+    by_people: set[str] = field(default_factory=set)  # gateway invoices that a person moved on in the dashboard
+    rows: dict[str, list[str]] = field(default_factory=dict)  # append-only table -> a digest of each row
+    foreign: dict[str, Any] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    loose: set[str] = field(default_factory=set)  # what makes an exact comparison pointless, e.g. a payment a person deleted
+
+    # Listening
+
+    def watch_logs(self) -> None:
+        self._handler = _Listener(self.said)
+        self._was = structlog.get_config()
+        logging.getLogger().addHandler(self._handler)
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            processors=[self._hear],
+            cache_logger_on_first_use=False,
+        )
+
+    def forget_logs(self) -> None:
+        logging.getLogger().removeHandler(self._handler)
+        structlog.configure(**self._was)
+
+    def _hear(self, _logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
+        self.said.append(repr(sorted((key, str(value)) for key, value in event.items())))
+        if event.get("exc_info"):
+            told = structlog.processors.format_exc_info(_logger, _name, dict(event))
+            self.said.append(f"exception in {event.get('event')}: {told['exception']}")
+        raise structlog.DropEvent
+
+    # Before and after each round
+
+    def begin(self, m: Msp) -> None:
+        made = m.act("stripe.create_foreign_objects")
+        m.act("quickbooks.enter_customer", name="Walk-in customer")
+        m.act(
+            "quickbooks.enter_invoice",
+            number="W-1",
+            customer_name="Walk-in customer",
+            dated="2026-01-03",
+            due="2026-02-03",
+            total="75.00",
+        )
+        m.act("quickbooks.enter_payment", customer_name="Walk-in customer", amount="20.00", number="W-1")
+        self.foreign = {"made": made, **_foreign(m, made)}
+
+    def look(self, m: Msp) -> None:
+        """People act between rounds only, so this is what the PSA says during the whole round."""
+        for id, total, balance in psa_invoices(m):
+            self.invoiced[id] = max(self.invoiced.get(id, 0), total)
+            self.open[id] = balance
+            self.highest[id] = max(self.highest.get(id, 0), balance)
+
+    def check_round(self, m: Msp, report: dict[str, Any]) -> None:
+        for flow, part in report.items():
+            error = part.get("error", "") if isinstance(part, dict) else ""
+            need(not error.startswith("unexpected "), "the agent never raises", f"{flow}: {error}; {self.said[-2:]}")
+        leaked = next((text for text in [*self.said, str(report)] if SECRET.search(text)), None)
+        need(leaked is None, "no secret is written", str(leaked))
+        self.said.clear()
+        self._append_only(m)
+        _one_subscription(m)
+        _holds_speak(m)
+        self._releases(m)
+        self._collections(m)
+
+    def _append_only(self, m: Msp) -> None:
+        for name in APPEND_ONLY:
+            table = metadata.tables[name]
+            with m.agent.store.read() as tx:
+                found = [str(tuple(row)) for row in tx.execute(select(table).order_by(*table.primary_key.columns))]
+            now = [hashlib.sha256(row.encode()).hexdigest() for row in found]
+            before = self.rows.get(name, [])
+            kept = now[: len(before)] == before if name != "ledger_fee" else set(before) <= set(now)
+            need(kept, "ledger and audit only grow", name)
+            self.rows[name] = now
+
+    def _releases(self, m: Msp) -> None:
+        """What was let go is at most what was open in the PSA then."""
+        charges = m.charges()
+        gateway = {row["id"]: row for row in ours(m)}
+        left = set()
+        for charge in charges:
+            self.bound[charge.id] |= {charge.psa_invoice} - {""}
+            row = gateway.get(charge.gateway_invoice)
+            if row is None or row["status"] == "draft":
+                left.add(charge.id)
+            elif (
+                charge.id in self.unreleased
+                and charge.psa_invoice
+                and row["id"] not in self.by_people
+                and row["status"] != "void"
+            ):
+                most = self.highest.get(charge.psa_invoice, 0)
+                need(
+                    row["amount_due"] <= most,
+                    "released at most what was open",
+                    f"{charge.id} {row['amount_due']} > {most} on {charge.psa_number}",
+                )
+        self.unreleased = frozenset(left)
+        self.highest = dict(self.open)
+
+    def _collections(self, m: Msp) -> None:
+        net = collected(m)
+        per_bill: Counter[str] = Counter()
+        per_period: Counter[str] = Counter()
+        most: Counter[str] = Counter()
+        for charge in m.charges():
+            got = net[charge.gateway_invoice]
+            per_bill[charge.psa_invoice] += got if charge.psa_invoice else 0
+            period = f"{charge.unit}/{charge.period.start}"
+            per_period[period] += got
+            most[period] = max([most[period], *(self.invoiced.get(id, 0) for id in self.bound[charge.id])])
+        for bill, got in per_bill.items():
+            need(got <= self.invoiced.get(bill, 0), "no invoice is collected beyond its total", f"{bill}: {got}")
+        for period, got in per_period.items():
+            need(not most[period] or got <= most[period], "no period is collected twice", f"{period}: {got} of {most[period]}")
+        known = {charge.gateway_invoice for charge in m.charges()}
+        lost = [id for id in net if net[id] and id not in known]
+        need(not lost, "money has a charge", str(lost))
+
+    # At the end
+
+    def check_quiet(self, m: Msp, *, writes: list[dict[str, Any]]) -> None:
+        need(not writes, "when nothing changes nothing is written", str(writes[:3]))
+        made = self.foreign.pop("made")
+        now = _foreign(m, made)
+        need(now == self.foreign, "what is not ours stays", str([key for key in now if now[key] != self.foreign[key]]))
+        self._ledger_is_gateway(m)
+        self._delivered(m)
+        self._no_charge_is_lost(m)
+
+    def _ledger_is_gateway(self, m: Msp) -> None:
+        net = collected(m)
+        for charge in m.charges():
+            got, booked = net[charge.gateway_invoice], ledger_net(m, charge)
+            need(got == booked, "the ledger is what the gateway collected", f"{charge.id}: {got} there, {booked} in the ledger")
+
+    def _delivered(self, m: Msp) -> None:
+        with m.agent.store.read() as tx:
+            targets = {entry.key: outbox.of_entry(tx, entry.key) for entry in m.ledger()}
+        for key, found in targets.items():
+            names = sorted(d.target.partition(":")[0] for d in found)
+            need(names == ["books", "psa"], "each entry has one delivery to each", f"{key}: {names}")
+            for delivery in found:
+                done = delivery.state is DeliveryState.DONE
+                parked = delivery.state is DeliveryState.PARKED and bool(delivery.note)
+                behind = delivery.state is DeliveryState.READY and _is_behind(delivery, targets)
+                told = f"{key} to {delivery.target}: {delivery.state} {delivery.note}"
+                need(done or parked or behind, "each entry is delivered or parked with a reason", told)
+        self._equal_everywhere(m, targets)
+
+    def _equal_everywhere(self, m: Msp, targets: dict[str, list[outbox.Delivery]]) -> None:
+        """Of charges without anything parked: what we wrote at the PSA and in the books is what the ledger says."""
+        entries = defaultdict(list)
+        for entry in m.ledger():
+            entries[entry.charge].append(entry)
+        bills = {id for id, _, _ in psa_invoices(m)}
+        books = books_net(m)
+        recorded = psa_net(m) if m.kind == "connectwise" else None
+        for charge in m.charges():
+            deliveries = [d for entry in entries[charge.id] for d in targets[entry.key]]
+            if self.loose or charge.psa_invoice not in bills or any(d.state is not DeliveryState.DONE for d in deliveries):
+                continue
+            booked = ledger_net(m, charge)
+            if any("adopted" in d.note or "by hand" in d.note for d in deliveries):
+                continue
+            need(
+                books[charge.id] == booked, "the books have what the ledger has", f"{charge.id}: {books[charge.id]} and {booked}"
+            )
+            if recorded is not None and len([c for c in m.charges() if c.psa_invoice == charge.psa_invoice]) == 1:
+                there = recorded[charge.psa_invoice]
+                need(
+                    there == booked, "the PSA has what the ledger has", f"{charge.id} ({charge.psa_number}): {there} and {booked}"
+                )
+
+    def _no_charge_is_lost(self, m: Msp) -> None:
+        """Each charge of an enrolled payer whose day has come was released, or says what holds it."""
+        held = {hold.charge for hold in m.holds()}
+        today = m.agent.desk.today()
+        for charge in m.charges(ChargeState.WAITING):
+            late = charge.charge_date is not None and charge.charge_date + LATE < today
+            need(not late or charge.id in held, "no charge is forgotten", f"{charge.id} was due on {charge.charge_date}")
+        gateway = {row["id"]: row for row in ours(m)}
+        known = {charge.gateway_invoice for charge in m.charges()}
+        for id, row in gateway.items():
+            old = row["created"] < (m.world.now - LATE).timestamp()
+            need(row["status"] != "draft" or not old or id in known, "every draft has its charge", f"{id} {row['metadata']}")
+
+
+class _Listener(logging.Handler):
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(self.format(record))
+
+
+def need(holds: bool, invariant: str, seen: str) -> None:
+    if not holds:
+        from tests.simulation.life import Broken
+
+        raise Broken(f"{invariant}: {seen}")
+
+
+# At the partners
+
+
+def ours(m: Msp) -> list[dict[str, Any]]:
+    found = m.stripe("invoice")
+    return [row for row in found if row["metadata"].get("psa_connector") or _subscription(row).get("psa_connector")]
+
+
+def _subscription(row: dict[str, Any]) -> dict[str, Any]:
+    details = (row.get("parent") or {}).get("subscription_details") or {}
+    return dict(details.get("metadata") or {})
+
+
+def collected(m: Msp) -> Counter[str]:
+    """Our invoice -> cents on the balance for it: payments, less refunds and disputes."""
+    intents = {row["payment"]["payment_intent"]: row["invoice"] for row in m.stripe("invoice_payment")}
+    of = {row["id"]: intents.get(row["payment_intent"], "") for row in m.stripe("charge")}
+    for kind in ("refund", "dispute"):
+        of |= {row["id"]: of.get(row["charge"], "") for row in m.stripe(kind)}
+    mine, net = {row["id"] for row in ours(m)}, Counter[str]()
+    for row in m.stripe("balance_transaction"):
+        invoice = of.get(row["source"] or "", "")
+        net[invoice] += row["amount"] if invoice in mine else 0
+    return net
+
+
+def psa_invoices(m: Msp) -> Iterable[tuple[str, int, int]]:
+    """Id, total and what is open of each invoice that stands."""
+    for row in m.psa_invoices():
+        if m.kind == "connectwise":
+            yield str(row["id"]), cents(row["total"]), cents(row["balance"])
+        elif not row["isVoided"]:
+            yield str(row["id"]), cents(row["invoiceTotal"]), 0 if row["paidDate"] else cents(row["invoiceTotal"])
+
+
+def psa_net(m: Msp) -> Counter[str]:
+    net = Counter[str]()
+    for row in m.psa_payments():
+        if row.get("_info", {}).get("enteredBy") == US:
+            net[str(row["invoice"]["id"])] += cents(row["amount"])
+    return net
+
+
+def books_net(m: Msp) -> Counter[str]:
+    """Charge -> what payments of ours come to in the books."""
+    net = Counter[str]()
+    for row in m.books("Payment"):
+        note = row.get("PrivateNote") or ""
+        if (named := re.search(r"charge (\S+?);", note)) and "psa-connector:" in note:
+            net[named.group(1)] += cents(row["TotalAmt"])
+    return net
+
+
+def ledger_net(m: Msp, charge: Charge) -> int:
+    mine = [entry for entry in m.ledger() if entry.charge == charge.id]
+    return sum(e.amount.minor if e.kind is EntryKind.PAYMENT else -e.amount.minor for e in mine)
+
+
+def _one_subscription(m: Msp) -> None:
+    live = Counter(
+        row["metadata"]["unit"]
+        for row in m.stripe("subscription")
+        if row["metadata"].get("psa_connector") and row["status"] not in ENDED and not _bills_no_more(row)
+    )
+    need(all(count == 1 for count in live.values()), "one live subscription for a billing unit", str(live))
+
+
+def _bills_no_more(row: dict[str, Any]) -> bool:
+    """It lives out what it billed already: a renewal in the middle of a quarter begins anew beside it."""
+    paid_until = max(item["current_period_end"] for item in row["items"]["data"])
+    return row["cancel_at"] is not None and row["cancel_at"] <= paid_until
+
+
+def _holds_speak(m: Msp) -> None:
+    speaking = {hold.charge for hold in m.holds() if hold.message and hold.way_on}
+    for hold in m.holds():
+        need(bool(hold.message and hold.way_on), "a hold says why and what to do", str(hold))
+    for charge in m.charges(ChargeState.HELD):
+        need(charge.id in speaking, "a held charge says why", charge.id)
+
+
+def _is_behind(delivery: outbox.Delivery, targets: dict[str, list[outbox.Delivery]]) -> bool:
+    """It waits for an older one of its charge that is parked, or is tried again later."""
+    older = [d for found in targets.values() for d in found if d.target == delivery.target and d.id < delivery.id]
+    return any(d.state is DeliveryState.PARKED for d in older) or bool(delivery.note)
+
+
+def _foreign(m: Msp, made: dict[str, str]) -> dict[str, Any]:
+    stripe = {
+        kind: str(next(row for row in m.stripe(kind) if row["id"] == made[kind]))
+        for kind in ("payment_method", "invoice", "payment_intent")
+    }
+    stripe["customer"] = str({k: v for k, v in _row(m, "customer", made).items() if k != "next_invoice_sequence"})
+    renewing = _row(m, "subscription", made)
+    stripe["subscription"] = str({k: renewing[k] for k in ("metadata", "status", "pause_collection", "cancel_at", "description")})
+    walk_in = {kind: str([r for r in m.books(kind) if "Walk-in" in str(r)]) for kind in ("Customer", "Invoice", "Payment")}
+    return {**stripe, **walk_in}
+
+
+def _row(m: Msp, kind: str, made: dict[str, str]) -> dict[str, Any]:
+    return next(row for row in m.stripe(kind) if row["id"] == made[kind])
