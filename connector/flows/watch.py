@@ -105,6 +105,7 @@ def _act(desk: Desk, charge: Charge, invoice: GatewayInvoice, decision: WatchDec
         case Keep(note=reason):
             if not invoice.auto_advance and not invoice.in_flight and holding.names(desk, charge) & STOPS:
                 desk.gateway.release(invoice)  # one that a person stopped in the dashboard stays stopped
+                reason = None  # what the gateway does about it now is seen in the next round
             holding.note(desk, charge, (reason,) if reason else ())
             return ""
         case Reduce(by=by):
