@@ -8,6 +8,8 @@ from typing import Any
 from connector.agent import sync_once
 from connector.flows import release
 from connector.model.charge import ChargeState
+from connector.model.money import Money
+from connector.store import charges
 from tests.e2e.charging import at_stripe, bills, collected, debits, hold_names, only
 from tests.e2e.msp import Msp, msp
 
@@ -147,3 +149,19 @@ def test_who_was_charged_is_who_paid_though_the_agreement_is_billed_to_another_s
         assert collected(m) == 50000
         assert {entry.payer for entry in m.ledger()} == {before}
         assert m.charge(f"connectwise:{id}/2026-02-01").state is ChargeState.PAID
+
+
+def test_a_crash_after_a_draft_was_written_off_leaves_it_written_off_with_nothing_owed(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        id = m.sign_up(terms="Net 15")
+        m.to("2026-02-03")
+        m.cycle(1)
+        draft = only(list(m.agent.desk.gateway.drafts()))
+        cheque(m, id, "500.00")
+        with m.agent.store.begin() as tx:
+            charges.update(tx, f"connectwise:{id}/2026-02-01", owed=Money.zero("USD"), now=m.world.now)  # written ahead
+        m.agent.desk.gateway.write_off(draft)
+        m.cycle()
+
+        charge = m.charge(f"connectwise:{id}/2026-02-01")
+        assert (charge.state, charge.owed) == (ChargeState.WRITTEN_OFF, Money.zero("USD"))
