@@ -14,6 +14,12 @@ from tests.simulation.steps import table
 STEPS = 120
 
 
+def told(life: Life) -> str:
+    """How much happened: a life in which nothing does proves nothing."""
+    seen = " ".join(f"{count} {what}" for what, count in sorted(life.seen.items()))
+    return f"{life.steps} steps, {life.rounds} rounds, {life.crashes} crashes; {seen}; trace {life.digest()[:16]}"
+
+
 def main() -> int:
     asked = _asked()
     seeds = [asked.seed] if asked.seed is not None else range(asked.first, asked.first + asked.seeds)
@@ -28,7 +34,7 @@ def main() -> int:
         steps += life.steps
         if asked.seed is not None:
             print("\n".join(life.trace) if asked.trace else "")
-            print(f"seed {seed}: {life.steps} steps, {life.rounds} rounds, {life.crashes} crashes, trace {life.digest()[:16]}")
+            print(f"seed {seed}: {told(life)}")
     took = time.monotonic() - started
     print(
         f"{len(seeds)} seeds in {took:.0f} s ({steps / took:.0f} steps a second in those that passed); failed: {failed or 'none'}"

@@ -14,10 +14,10 @@ def somebody_signs_up(life: Life) -> str | None:
     m, number = life.msp, len(_customers(life))
     if number >= MOST_CUSTOMERS:
         return None
-    terms = life.chance.choice(("Due on receipt", "Net 30"))
+    terms = life.chance.choice(("Due on receipt", "Due on receipt", "Net 30"))
     email = f"ap{number}@customer.example"
     company = m.act("office.add_company", name=f"Customer {number + 1}", email=email, terms=terms, udfs={"Autopay": "Yes"})
-    starts = (life.now.date() + timedelta(days=life.chance.randint(-20, 20))).replace(day=life.chance.choice((1, 1, 15)))
+    starts = (life.now.date() + timedelta(days=life.chance.randint(-25, 8))).replace(day=life.chance.choice((1, 1, 15)))
     id = m.act("office.add_contract", company=company, name=f"Managed {number + 1}", starts=str(starts))
     for position in range(2):
         price = f"{life.chance.randint(500, 20000) / 100:.2f}"

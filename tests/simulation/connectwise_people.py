@@ -18,9 +18,9 @@ def somebody_signs_up(life: Life) -> str | None:
         return None
     name = f"Customer {number + 1}"
     company = m.act("office.add_company", name=name, email=f"ap{number}@customer.example", Autopay="Yes")
-    starts = (life.now.date() + timedelta(days=life.chance.randint(-20, 20))).replace(day=life.chance.choice((1, 1, 1, 15)))
+    starts = (life.now.date() + timedelta(days=life.chance.randint(-25, 8))).replace(day=life.chance.choice((1, 1, 1, 15)))
     cycle = life.chance.choice(("Monthly", "Monthly", "Monthly", "Quarterly in advance"))
-    terms = life.chance.choice(("Due on receipt", "Net 15", "Net 30"))
+    terms = life.chance.choice(("Due on receipt", "Due on receipt", "Net 15", "Net 30"))
     tax = life.chance.choice(("Exempt", "FL-7.25"))
     fields = {"cycle": cycle, "terms": terms, "tax_code": tax, "amount": f"{life.chance.randint(0, 9) * 100}.00"}
     id = m.act("office.add_agreement", company=company, name=f"Managed {number + 1}", starts=str(starts), **fields)

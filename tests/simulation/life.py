@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from adapters.sandbox.faults import Fault
 from connector.agent import opened, sync_once
 from connector.config.load import load_config
 from tests.e2e.msp import Msp, msp, write_config
@@ -20,6 +22,7 @@ from tests.simulation.record import Record
 T = TypeVar("T")
 QUIET_DAYS = (1, 1, 1, 3, 3, 6, 1)  # a debit takes four days, a retry three
 TAIL = 14
+NEVER = 10**9
 
 
 class Broken(AssertionError):
@@ -36,10 +39,11 @@ class Life:
     chance: random.Random
     record: Record = field(default_factory=Record)
     trace: list[str] = field(default_factory=list)
-    outages: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
+    outages: list[tuple[datetime, Fault]] = field(default_factory=list)
     crashes: int = 0
     rounds: int = 0
     steps: int = 0
+    seen: Counter[str] = field(default_factory=Counter)  # what there was in the end, by kind
 
     @property
     def now(self) -> datetime:
@@ -55,16 +59,16 @@ class Life:
     # Time and faults
 
     def later(self, hours: float) -> None:
-        """Outages that are over by then are over; those that go on hit what comes."""
+        """Outages that are over by then are over; single faults wait for a request that they fit."""
         self.msp.at(self.now + timedelta(hours=hours))
+        for until, fault in self.outages:
+            if until <= self.now:
+                fault.skip = NEVER
         self.outages = [(until, fault) for until, fault in self.outages if until > self.now]
-        self.msp.world.faults.clear()
-        for _, fault in self.outages:
-            self.msp.fault(**fault)
 
     def outage(self, hours: float, **fault: Any) -> None:
-        self.outages.append((self.now + timedelta(hours=hours), {"count": 10**6, **fault}))
-        self.msp.fault(**self.outages[-1][1])
+        self.outages.append((self.now + timedelta(hours=hours), Fault(count=NEVER, **fault)))
+        self.msp.world.faults.add(self.outages[-1][1])
 
     # The agent
 
@@ -96,6 +100,7 @@ class Life:
         """Everything works again, people leave it alone, days pass: now it has to be right."""
         self.note("quiet")
         self.outages.clear()
+        self.msp.world.faults.clear()
         self.mortal.spare()
         self.mortal.off = timedelta(0)
         for days in QUIET_DAYS:
@@ -125,6 +130,7 @@ def live(folder: Path, seed: int, *, steps: int, table: Callable[[str], list[tup
         try:
             _steps(life, steps, table(kind))
             life.quiet()
+            life.seen = life.record.counted(m)
         except Exception as error:
             raise Broken(_told(life, steps, error)) from error
         finally:
@@ -134,8 +140,10 @@ def live(folder: Path, seed: int, *, steps: int, table: Callable[[str], list[tup
 
 def _steps(life: Life, steps: int, table: list[tuple[int, Step]]) -> None:
     weights, functions = [weight for weight, _ in table], [step for _, step in table]
-    for begin in functions[:1] * 2:
+    for begin in functions[:1] * 3:
         begin(life)
+    life.round()
+    life.msp.enrol()
     life.round()
     life.record.begin(life.msp)
     for _ in range(steps):

@@ -156,6 +156,13 @@ class Record:
 
     # At the end
 
+    def counted(self, m: Msp) -> Counter[str]:
+        seen = Counter(f"charges {charge.state}" for charge in m.charges())
+        seen.update(f"ledger {entry.kind}s" for entry in m.ledger())
+        seen.update(f"deliveries {delivery.state}" for delivery in m.undelivered())
+        seen.update(f"holds {hold.name}" for hold in m.holds())
+        return seen
+
     def check_quiet(self, m: Msp, *, writes: list[dict[str, Any]]) -> None:
         need(not writes, "when nothing changes nothing is written", str(writes[:3]))
         made = self.foreign.pop("made")

@@ -226,7 +226,7 @@ def request_fails(life: Life) -> str:
     kind = life.chance.choice(("429", "500", "500_after_effect", "reset", "reply_lost"))
     where = life.chance.choice(WHERE[partner])
     method = life.chance.choice(("", "POST", "POST"))
-    skip, count = life.chance.randint(0, 6), life.chance.choice((1, 1, 2, 5))
+    skip, count = life.chance.randint(0, 4), life.chance.choice((1, 1, 2, 5))
     life.msp.fault(kind, partner, method=method, path=where, skip=skip, count=count)
     return f"{kind} {partner} {method} {where} skip {skip} count {count}"
 
@@ -252,19 +252,17 @@ def agent_dies(life: Life) -> str:
     looks = life.chance.choice((3, 10, 25, 50, 90, 150))
     life.mortal.dies_after(looks)
     life.round()
-    life.mortal.spare()
     return f"at look {looks}"
 
 
 def agent_dies_at_a_request(life: Life) -> str:
     partner = _partner(life)
     kind = life.chance.choice(("reply_lost", "reset", "500_after_effect"))
-    skip = life.chance.randint(0, 8)
+    skip = life.chance.randint(0, 4)
     method = life.chance.choice(("POST", "POST", ""))
     life.msp.fault(kind, partner, skip=skip, method=method)
     life.mortal.dies_at_next_fault()
     life.round()
-    life.mortal.spare()
     return f"{partner} {kind} {method} skip {skip}"
 
 
@@ -278,7 +276,7 @@ def operator_pauses_or_resumes(life: Life) -> str:
     try:
         switch.resume(desk, who="ann", why="simulation")
     except Rejected:
-        if life.chance.random() < 0.5:
+        if life.chance.random() < 0.7:
             return "was not paused"
         switch.pause(desk, who="ann", why="simulation")
         return "paused"
@@ -330,7 +328,7 @@ _TABLE: list[tuple[int, Step]] = [
     (4, agent_dies),
     (5, agent_dies_at_a_request),
     (2, agent_restarts),
-    (1, operator_pauses_or_resumes),
+    (3, operator_pauses_or_resumes),
     (3, operator_overrules),
     (2, operator_retries_parked),
     (1, operator_dismisses_parked),
