@@ -94,6 +94,12 @@ class Life:
         config = write_config(self.msp.folder, self.msp.url, kind=self.msp.kind)
         self.msp.agent = self.msp.stack.enter_context(opened(load_config(config), clock=self.mortal, sleep=self.mortal.sleep))
 
+    def reconnect_books(self) -> None:
+        """A person connects the app to QuickBooks again and enters the new refresh token."""
+        fresh = self.msp.act("quickbooks.reconnect")
+        (self.msp.folder / "secrets" / "quickbooks_refresh").write_text(fresh)
+        self.restart()
+
     # The end
 
     def quiet(self) -> None:
@@ -103,6 +109,7 @@ class Life:
         self.msp.world.faults.clear()
         self.mortal.spare()
         self.mortal.off = timedelta(0)
+        self.reconnect_books()  # a rotation may have been lost for good
         for days in QUIET_DAYS:
             self.later(24 * days)
             self.round()

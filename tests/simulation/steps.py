@@ -198,9 +198,7 @@ def books_are_disconnected(life: Life) -> str:
     life.msp.act("quickbooks.disconnect")
     life.later(life.chance.randint(1, 60))
     life.round()
-    fresh = life.msp.act("quickbooks.reconnect")
-    (life.msp.folder / "secrets" / "quickbooks_refresh").write_text(fresh)
-    life.restart()
+    life.reconnect_books()
     return "and connected again"
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.simulation.life import live
 from tests.simulation.steps import table
 
-STEPS = 20
+STEPS = 12
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
