@@ -139,12 +139,11 @@ def _serve(desk: Desk, payer: Payer) -> int:
         known = WriteKey(value=f"customer:{payer.key}:{desk.now().isoformat()}", since=desk.now())
         desk.gateway.ensure_customer(payer, known=customer, key=known)
         row = _save(desk, replace(row, detail={**row.detail, "told": told(payer)}))
-    if row.method or not _stale(desk, row):
-        return 0
-    shown = _durable_or_fresh(desk, row)
+    shown = row if row.method or not _stale(desk, row) else _durable_or_fresh(desk, row)
     if shown.link != row.link:
         _save(desk, shown)
-    _publish(desk, payer, shown)
+    if not _is_published(shown):
+        _publish(desk, payer, shown)
     return int(shown.link != row.link)
 
 
@@ -164,8 +163,19 @@ def _stale(desk: Desk, row: PayerRow) -> bool:
 
 
 def _publish(desk: Desk, payer: Payer, row: PayerRow) -> None:
+    """What was published is noted only afterwards: whatever fails or dies in between is published in the next round."""
     if Capability.PUBLISH_ENROLMENT in desk.psa.can:
         desk.psa.publish_enrolment(payer, link=row.link, state=row.state)
+        _save(desk, replace(row, detail={**row.detail, "published": _to_publish(row)}))
+
+
+def _to_publish(row: PayerRow) -> str:
+    return f"{row.state}|{row.link}"
+
+
+def _is_published(row: PayerRow) -> bool:
+    """An enrolled payer who never had a link of ours is not shown in the PSA."""
+    return bool(row.detail.get("published", _to_publish(row) if row.method else "") == _to_publish(row))
 
 
 def _adopt_one(desk: Desk, row: PayerRow) -> bool:
