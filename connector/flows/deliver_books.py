@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connector.errors import ConnectorError, Rejected
+from connector.flows.books_invoices import known_payer, look_up, of_payer
 from connector.flows.desk import Desk
 from connector.flows.follow import follow_bill
 from connector.flows.outcome import Done, Later, Outcome
@@ -16,7 +17,7 @@ from connector.model.invoice import BooksInvoice, BooksPayment, Posted
 from connector.model.ledger import EntryKind, LedgerEntry, is_reinstated, net, reversal_key, reversed_payment, undone
 from connector.model.money import Money
 from connector.ports import Books, WriteKey
-from connector.store import charges, ledger, links, outbox, payers
+from connector.store import charges, ledger, links, outbox
 from connector.store.links import Link, LinkState
 from connector.store.write_once import write_once
 
@@ -46,12 +47,7 @@ class _Case:
             return links.find(tx, "books_payment", (entry or self.entry).key, self.books.name)
 
     def payer(self) -> Payer:
-        with self.desk.store.read() as tx:
-            row = payers.get(tx, self.entry.payer)
-        psa, _, id = self.entry.payer.partition(":")
-        if row is None:
-            return Payer(psa=psa, id=id, name=self.entry.payer)
-        return Payer(psa=psa, id=id, name=row.name, email=row.email, books_id=row.books_customer)
+        return known_payer(self.desk, self.entry.payer)
 
 
 def look_ahead(desk: Desk, entries: Iterable[LedgerEntry]) -> Invoices:
@@ -114,23 +110,15 @@ def _invoice(case: _Case, charge: Charge) -> BooksInvoice | None:
 
 def _of_number(case: _Case, charge: Charge) -> BooksInvoice | None:
     number = charge.psa_number
-    found = case.invoices(number)
-    if len(found) == 1 and found[0].total == charge.owed:
-        return found[0]
-    mine = _of_payer(case, charge, found) if found else ()
+    mine = of_payer(case.desk, case.payer(), case.invoices(number), billed=lambda: _billed(case, charge))
     if len(mine) > 1:
         raise Rejected(f"the books have {len(mine)} invoices numbered {number} of one customer; renumber or delete one of them")
     return mine[0] if mine else None
 
 
-def _of_payer(case: _Case, charge: Charge, found: tuple[BooksInvoice, ...]) -> tuple[BooksInvoice, ...]:
-    """The bookkeeper may use a number of ours for somebody else: the payer's customer or the bill's total must be the same."""
-    customer = case.books.customer(case.payer())
-    mine = tuple(invoice for invoice in found if invoice.customer == customer)
-    if mine or len(found) > 1:
-        return mine
+def _billed(case: _Case, charge: Charge) -> Money | None:
     bill = case.desk.psa.invoice(charge.psa_invoice) if charge.psa_invoice else None
-    return found if bill is not None and bill.total == found[0].total else ()
+    return bill.total if bill else None
 
 
 def _post(case: _Case, invoice: BooksInvoice | None) -> Outcome:
@@ -138,8 +126,8 @@ def _post(case: _Case, invoice: BooksInvoice | None) -> Outcome:
         adopted = case.books.recorded_by_hand(invoice, case.entry.amount)
         if adopted is not None:
             return _adopt(case, adopted)
-    customer = invoice.customer if invoice else case.books.customer(case.payer())
-    if customer is None:
+    customer = invoice.customer if invoice else look_up(case.desk, case.payer())
+    if not customer:
         name = f"{case.payer().name} ({case.entry.payer})"
         return Later(note=f"the books have no customer for {name}: create one, or name its id in the field mapping", after=WAIT)
     posted = _post_once(case, _booking(customer, case, invoice))

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from connector.errors import Rejected
 from connector.flows import agreements, collect, settled
 from connector.flows.bills import UnitBills, read_bills
+from connector.flows.books_invoices import known_payer, of_payer
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit
 from connector.model.charge import Charge, ChargeState
@@ -81,6 +83,10 @@ class _Subject:
     @property
     def number(self) -> str:
         return self.bill.number if self.bill else self.charge.psa_number if self.charge else ""
+
+    @property
+    def payer(self) -> str:
+        return (self.charge.payer if self.charge else "") or (self.bill.payer if self.bill else "")
 
     def moved(self) -> bool:
         """What was written for this charge stands on an invoice that is no more."""
@@ -171,9 +177,17 @@ def _bill(desk: Desk, charge: Charge | None, found: Sequence[PsaInvoice]) -> Psa
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Facts:
     collected: Mapping[str, Money]  # gateway invoice -> net, read at the gateway
-    books: Mapping[str, Sequence[BooksInvoice]]  # by number
+    numbered: Mapping[str, Sequence[BooksInvoice]]  # all that the books have of a number
+    of_payer: Mapping[tuple[str, str], Sequence[BooksInvoice]]  # of these the payer's own, by payer and number
     posted: Mapping[str, Posted]  # by ledger entry key
     adopted: frozenset[str]  # ledger entry keys whose payment a person had entered in the books
+
+    def books(self, subject: _Subject) -> Sequence[BooksInvoice]:
+        return self.of_payer.get((subject.payer, subject.number), ())
+
+    def others(self, subject: _Subject) -> Sequence[BooksInvoice]:
+        """Where the payer has none of this number, those of other customers that have it."""
+        return () if self.books(subject) else self.numbered.get(subject.number, ())
 
     def ours(self, entries: Iterable[LedgerEntry]) -> list[Posted]:
         """What the books hold of it: a voided or deleted payment counts nothing."""
@@ -187,12 +201,23 @@ def _read(desk: Desk, subjects: Sequence[_Subject]) -> _Facts:
     numbers = {subject.number for subject in subjects if subject.number}
     keys = {entry.key for subject in subjects for entry in subject.entries}
     posted, adopted = _posted(desk, keys)
+    numbered = desk.books.invoices(numbers) if desk.books is not None and numbers else {}
     return _Facts(
         collected=_collected(desk, [charge for s in subjects for charge in s.charges]),
-        books=desk.books.invoices(numbers) if desk.books is not None and numbers else {},
+        numbered=numbered,
+        of_payer={(s.payer, s.number): _of_payer(desk, s, numbered.get(s.number, ())) for s in subjects if s.number},
         posted=posted,
         adopted=adopted,
     )
+
+
+def _of_payer(desk: Desk, subject: _Subject, found: Sequence[BooksInvoice]) -> Sequence[BooksInvoice]:
+    """None where several customers of the books could be the payer: nobody can tell which is meant."""
+    billed = subject.bill.total if subject.bill else None
+    try:
+        return of_payer(desk, known_payer(desk, subject.payer), found, billed=lambda: billed)
+    except Rejected:
+        return ()
 
 
 def _collected(desk: Desk, recorded: Sequence[Charge]) -> dict[str, Money]:
@@ -241,7 +266,7 @@ def _at_gateway(subject: _Subject, facts: _Facts) -> Money:
 
 def _can_be_applied(subject: _Subject, facts: _Facts) -> bool:
     """The invoice was deleted in the books and entered again, so that our payment on it became the customer's credit."""
-    open_ = [invoice for invoice in facts.books.get(subject.number, ()) if invoice.balance.minor > 0]
+    open_ = [invoice for invoice in facts.books(subject) if invoice.balance.minor > 0]
     return bool(open_) and facts.unapplied(subject.entries, _currency(subject)).minor > 0
 
 
@@ -249,7 +274,7 @@ def _is_settled_by_others(desk: Desk, subject: _Subject, facts: _Facts) -> bool:
     """We collected a part, which this PSA cannot hold, and there or in the books the rest has arrived since."""
     if subject.charge is None or subject.bill is None or subject.charge.id not in settled.partly_paid(desk):
         return False
-    currency, in_books = _currency(subject), facts.books.get(subject.number, ())
+    currency, in_books = _currency(subject), facts.books(subject)
     if not subject.bill.balance or len(in_books) != 1:
         return not subject.bill.balance
     ours = total((posted.amount - posted.unapplied for posted in facts.ours(subject.entries)), currency)
@@ -270,7 +295,7 @@ def _deliver_again(desk: Desk, subject: _Subject, target: str) -> None:
 
 def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
     bill, entries, currency = subject.bill, subject.entries, _currency(subject)
-    in_books = facts.books.get(subject.number, ())
+    in_books = facts.books(subject)
     to_psa, to_books = _undelivered(desk, entries, "psa:"), _undelivered(desk, entries, "books:")
     open_ = [other for other in subject.further if other.balance.minor > 0 and _is_due(desk, other)]
     return Row(
@@ -290,6 +315,7 @@ def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
         books_open=total((b.balance for b in in_books), currency) if in_books else None,
         books_ours=_in_books(desk, entries, facts, currency) if desk.books is not None else None,
         books_unapplied=facts.unapplied(entries, currency) if desk.books is not None else None,
+        books_others=", ".join(sorted(other.customer for other in facts.others(subject))),
         pending_psa=any(d.state is not DeliveryState.PARKED for d in to_psa),
         pending_books=any(d.state is not DeliveryState.PARKED for d in to_books),
         parked_psa=_parked(to_psa) or (NOT_CHOSEN if to_psa and desk.settings.psa_payments is None else ""),

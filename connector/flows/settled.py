@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from connector.flows.books_invoices import known_payer, of_payer
 from connector.flows.desk import Desk
 from connector.model.charge import Charge
 from connector.model.invoice import BooksInvoice, PaidRecord, PaidState, PsaInvoice
@@ -35,7 +36,7 @@ def with_others(desk: Desk, charge: Charge, state: PaidState) -> PaidState:
     invoice = desk.psa.invoice(charge.psa_invoice) if desk.books is not None and state.collected.minor > 0 else None
     if desk.books is None or invoice is None or state.collected >= invoice.total:
         return state
-    return replace(state, elsewhere=_elsewhere(desk, desk.books, invoice, entries))
+    return replace(state, elsewhere=_elsewhere(desk, desk.books, charge.payer or invoice.payer, invoice, entries))
 
 
 def remember(desk: Desk, charge: Charge, record: PaidRecord, collected: Money) -> str:
@@ -65,8 +66,10 @@ def _entries(desk: Desk, charge: Charge) -> list[LedgerEntry]:
         return [entry for c in together for entry in ledger.entries(tx, charge=c.id)]
 
 
-def _elsewhere(desk: Desk, books: Books, invoice: PsaInvoice, entries: list[LedgerEntry]) -> Money | None:
-    found = [other for other in books.invoices([invoice.number]).get(invoice.number, ()) if other.total == invoice.total]
+def _elsewhere(desk: Desk, books: Books, payer: str, invoice: PsaInvoice, entries: list[LedgerEntry]) -> Money | None:
+    numbered = books.invoices([invoice.number]).get(invoice.number, ())
+    mine = of_payer(desk, known_payer(desk, payer), numbered, billed=lambda: invoice.total)
+    found = [other for other in mine if other.total == invoice.total]
     if len(found) != 1:
         return None
     return paid_by_others(found[0], _ours_in(desk, books, entries))

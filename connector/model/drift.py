@@ -8,6 +8,7 @@ partly_paid             collected in part, which this PSA cannot hold: it shows 
 psa_payment_extra       went back, and the PSA still shows it
 books_payment_missing   collected, and the books do not have it
 books_payment_extra     the books have more than was collected
+books_other_customer    the books' invoice of this number is another customer's, and the payer has none
 books_unapplied         the books have it as the customer's credit, not on the invoice
 collected_too_much      more was collected than billed
 paid_twice              somebody else paid the bill too, so that ours does not fit on it any more
@@ -62,6 +63,7 @@ class Row:
     parked_books: str
     writes_psa: bool
     writes_books: bool
+    books_others: str = ""  # customers in the books whose invoice has this number, where the payer has none
     cannot_hold_parts: str = ""  # the PSA's name, where it knows an invoice as paid or open and nothing between
     further_numbers: str = ""  # other bills of the same period that are due and open
     further_open: Money | None = None
@@ -129,6 +131,12 @@ def _psa(row: Row) -> Iterator[Drift]:
 
 
 def _books(row: Row) -> Iterator[Drift]:
+    if row.books_others:
+        said = f"invoice {row.psa_number} in the books belongs to another customer there (id {row.books_others})"
+        repair = (
+            "renumber that invoice in the books, or change its customer to the payer; name the payer's customer in the mapping"
+        )
+        yield _drift(row, "books_other_customer", f"{said}, and the payer has none of this number", repair)
     if not row.writes_books:
         return
     ours = row.books_ours or Money.zero(row.currency)
