@@ -280,4 +280,48 @@ shadow_charge = Table(
 )
 Index("shadow_charge_by_bill_day", shadow_charge.c.bill_day)
 
-APPEND_ONLY = ("ledger_entry", "ledger_fee", "audit")  # triggers forbid to change or delete their rows
+reversal_decision = Table(
+    "reversal_decision",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("entry", sa.Text, nullable=False),
+    Column("intent", sa.Text, nullable=False),
+    Column("who", sa.Text, nullable=False),
+    Column("why", sa.Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+Index("reversal_decision_by_entry", reversal_decision.c.entry)
+
+charge_decision = Table(
+    "charge_decision",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("charge", sa.Text, nullable=False),
+    Column("decision", sa.Text, nullable=False),
+    Column("back_minor", sa.BigInteger, nullable=False),
+    Column("currency", sa.Text, nullable=False),
+    Column("who", sa.Text, nullable=False),
+    Column("why", sa.Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+Index("charge_decision_by_charge", charge_decision.c.charge)
+
+method_mark = Table(
+    "method_mark",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("reversal", sa.Text, nullable=False),
+    Column("payer", sa.Text, nullable=False),
+    Column("method", sa.Text, nullable=False),
+    Column("reason", sa.Text, nullable=False),
+    Column("detail", sa.Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("lifted_at", UtcDateTime),
+    Column("lifted_by", sa.Text, nullable=False),
+    Column("why", sa.Text, nullable=False),
+)
+Index("method_mark_one_per_reversal", method_mark.c.reversal, unique=True)
+Index("method_mark_by_payer", method_mark.c.payer)
+
+# Triggers forbid to change or delete their rows.
+APPEND_ONLY = ("ledger_entry", "ledger_fee", "audit", "reversal_decision", "charge_decision")
