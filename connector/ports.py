@@ -79,6 +79,12 @@ class Psa(Adapter, Protocol):
     def invoices(self, agreements: Collection[AgreementRef], *, since: date) -> Iterator[PsaInvoice]:
         """Invoices of every kind that name one of these agreements, dated on or after `since`. Complete, or raises."""
 
+    def other_invoices(self, payers: Collection[str], *, since: date) -> Iterator[PsaInvoice]:
+        """Open invoices of kind OTHER billed to one of these payers (`Payer.key`), dated on or after `since`.
+
+        Complete, or raises. What it costs grows with what is open, not with how many agreements there are.
+        """
+
     def invoice(self, id: str) -> PsaInvoice | None:
         """Read one again; None when it was deleted."""
 

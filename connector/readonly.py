@@ -15,7 +15,7 @@ READS = frozenset(
     "name can ping close find_lag agreements invoices invoice received canonical subscriptions find_customer customers"
     " find_subscription drafts find_draft open_invoices events payments reversals invoices_since unapplied customer find"
     " recorded_by_hand posted".split()
-    + "candidates foreign_subscriptions payouts".split()
+    + "candidates foreign_subscriptions payouts other_invoices".split()
 )
 REFUSED = "shadow"  # code of the refusal
 A = TypeVar("A", bound=Adapter)

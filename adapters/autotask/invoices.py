@@ -10,7 +10,7 @@ from decimal import Decimal
 from adapters.autotask import translate, wire
 from adapters.autotask.client import Client
 from adapters.autotask.scan import ContractReader
-from connector.model.invoice import PsaInvoice, Received
+from connector.model.invoice import PsaInvoice, PsaInvoiceKind, Received
 from connector.model.money import Money
 
 POSTED_BEFORE = timedelta(days=92)  # so long an item may have waited, posted, for its invoice
@@ -32,6 +32,15 @@ class InvoiceReader:
         found = [translate.read_invoice(row) for row in self.client.among("Invoices", "id", items.keys(), dated)]
         found = [invoice for invoice in found if invoice.dated >= since]
         return self._translated(found, {**items, **self._items_of(_unexplained(found, items))})
+
+    def open_others(self, companies: Collection[int], since: date) -> list[PsaInvoice]:
+        """Not paid, not voided, and with nothing recurring on it."""
+        dated = {"op": "gte", "field": "invoiceDateTime", "value": f"{since}T00:00:00Z"}
+        unpaid = {"op": "notExist", "field": "paidDate"}
+        rows = self.client.among("Invoices", "companyID", companies, dated, unpaid)
+        found = [row for row in map(translate.read_invoice, rows) if row.dated >= since and not row.voided and row.total > 0]
+        made = self._translated(found, self._items_of([invoice.id for invoice in found]))
+        return [invoice for invoice in made if invoice.kind is PsaInvoiceKind.OTHER and invoice.balance.minor > 0]
 
     def one(self, id: str) -> PsaInvoice | None:
         """None also when it was voided: then its items wait for another invoice, which is the bill in its place."""

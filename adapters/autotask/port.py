@@ -60,6 +60,10 @@ class Autotask:
         ids = [int(ref.id) for ref in agreements if ref.psa == NAME and ref.id.isdigit()]
         yield from self._invoices.of_contracts(ids, since)
 
+    def other_invoices(self, payers: Collection[str], *, since: date) -> Iterator[PsaInvoice]:
+        ids = [int(id) for psa, _, id in (key.partition(":") for key in payers) if psa == NAME and id.isdigit()]
+        yield from self._invoices.open_others(ids, since)
+
     def invoice(self, id: str) -> PsaInvoice | None:
         return self._invoices.one(id)
 

@@ -16,7 +16,7 @@ from adapters.autotask.lines import Problem, Segment, Sold, Span, first_period, 
 from connector.errors import Rejected
 from connector.mapping.spec import FieldError, FieldMapping
 from connector.model.agreement import Agreement, AgreementLine, AgreementRef, LineBilling, Payer, Unusable, is_charge_date
-from connector.model.invoice import PsaInvoice, PsaInvoiceKind
+from connector.model.invoice import OtherSort, PsaInvoice, PsaInvoiceKind
 from connector.model.money import Money
 from connector.model.period import Cycle, Timing
 
@@ -394,7 +394,17 @@ def invoice(found: wire.Invoice, items: Sequence[wire.Item], currency: str) -> P
         credits=nothing,
         balance=nothing if paid or voided else whole,
         voided=voided,
+        sort=_sort(items) if _kind(found, items) is PsaInvoiceKind.OTHER else None,
     )
+
+
+def _sort(items: Sequence[wire.Item]) -> OtherSort | None:
+    """By what the items name: a project, or work on a ticket; charges that name neither are things sold."""
+    if any(item.of_project for item in items):
+        return OtherSort.PROJECT
+    if any(item.of_work for item in items):
+        return OtherSort.TIME_AND_MATERIALS
+    return OtherSort.PRODUCT if items else None
 
 
 def _kind(found: wire.Invoice, items: Iterable[wire.Item]) -> PsaInvoiceKind:

@@ -56,7 +56,20 @@ class Item(Wire):
     contract: int | None = Field(default=None, alias="contractID")
     service: int | None = Field(default=None, alias="serviceID")
     bundle: int | None = Field(default=None, alias="serviceBundleID")
+    project: int | None = Field(default=None, alias="projectID")
+    milestone: int | None = Field(default=None, alias="milestoneID")
+    ticket: int | None = Field(default=None, alias="ticketID")
+    time_entry: int | None = Field(default=None, alias="timeEntryID")
+    expense: int | None = Field(default=None, alias="expenseItemID")
     total: Amount = Field(default=Decimal(0), alias="totalAmount")
+
+    @property
+    def of_project(self) -> bool:
+        return self.project is not None or self.milestone is not None
+
+    @property
+    def of_work(self) -> bool:
+        return any(id is not None for id in (self.ticket, self.time_entry, self.expense))
 
     @property
     def recurs(self) -> bool:

@@ -17,7 +17,7 @@ from adapters.http import Http
 from connector.errors import ConfigError, Rejected
 from connector.mapping.spec import FieldMapping
 from connector.model.agreement import Agreement, AgreementRef, Payer, Unchanged, Unusable
-from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, Received
+from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, PsaInvoiceKind, Received
 from connector.ports import AdapterSpec, Capability, Context, Role
 
 NAME = translate.NAME
@@ -65,6 +65,13 @@ class ConnectWise:
         ids = [int(ref.id) for ref in agreements if ref.psa == NAME]
         found = [translate.read_invoice(row) for row in self._client.among("/finance/invoices", "agreement/id", ids, also=dated)]
         yield from (translate.invoice(row, self._context.currency) for row in found if row.date >= since)
+
+    def other_invoices(self, payers: Collection[str], *, since: date) -> Iterator[PsaInvoice]:
+        wanted = f'balance > 0 and type != "Agreement" and date > [{since - ONE_DAY - ONE_DAY}T00:00:00Z]'
+        ids = [int(id) for psa, _, id in (key.partition(":") for key in payers) if psa == NAME and id.isdigit()]
+        rows = self._client.among("/finance/invoices", "billToCompany/id", ids, also=wanted)
+        found = [translate.invoice(row, self._context.currency) for row in map(translate.read_invoice, rows) if row.date >= since]
+        yield from (invoice for invoice in found if invoice.kind is PsaInvoiceKind.OTHER and invoice.balance.minor > 0)
 
     def invoice(self, id: str) -> PsaInvoice | None:
         record = self._client.get(f"/finance/invoices/{id}")

@@ -15,7 +15,7 @@ from adapters.connectwise import wire
 from connector.errors import Rejected
 from connector.mapping.spec import FieldError, FieldMapping
 from connector.model.agreement import Agreement, AgreementLine, AgreementRef, LineBilling, Payer, Unusable, is_charge_date
-from connector.model.invoice import PsaInvoice, PsaInvoiceKind
+from connector.model.invoice import OtherSort, PsaInvoice, PsaInvoiceKind
 from connector.model.money import Money
 from connector.model.period import Cycle, Timing
 
@@ -305,7 +305,18 @@ def invoice(found: wire.Invoice, currency: str) -> PsaInvoice:
         payments=money(found.payments),
         credits=money(found.credits),
         balance=money(balance),
+        sort=_sort(found) if found.type not in _KINDS else None,
     )
+
+
+def _sort(found: wire.Invoice) -> OtherSort | None:
+    """ConnectWise has no word for it: by the type and what it applies to, and by whether it bills products alone."""
+    if found.type == "Progress" or found.apply_to_type in ("Project", "ProjectPhase"):
+        return OtherSort.PROJECT
+    if found.type not in ("Standard", "Miscellaneous"):
+        return None  # a down payment, or a type that ConnectWise adds later
+    products_alone = bool(found.product_total) and found.product_total == found.subtotal
+    return OtherSort.PRODUCT if found.apply_to_type == "SalesOrder" or products_alone else OtherSort.TIME_AND_MATERIALS
 
 
 def _named(found: wire.Invoice) -> tuple[AgreementRef, ...]:

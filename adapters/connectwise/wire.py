@@ -48,6 +48,7 @@ class Invoice(Wire):
     agreement: Reference | None = None
     apply_to_type: str = Field(default="", alias="applyToType")
     apply_to_id: int | None = Field(default=None, alias="applyToId")
+    product_total: Amount | None = Field(default=None, alias="productTotal")
     subtotal: Amount | None = None
     sales_tax: Amount = Field(default=Decimal(0), alias="salesTax")
     total: Amount

@@ -16,6 +16,14 @@ class PsaInvoiceKind(StrEnum):
     OTHER = "other"  # project, T&M, product, down payment: never taken for the period's bill
 
 
+class OtherSort(StrEnum):
+    """What an invoice of kind OTHER bills, where the PSA tells. Values are the words of `collect.other_invoices`."""
+
+    PROJECT = "project"
+    TIME_AND_MATERIALS = "time_and_materials"
+    PRODUCT = "product"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PsaInvoice:
     """An invoice in the PSA. `balance` = total - payments - credits, and alone decides paid or unpaid."""
@@ -34,6 +42,7 @@ class PsaInvoice:
     credits: Money
     balance: Money
     voided: bool = False
+    sort: OtherSort | None = None  # of kind OTHER only; None: a down payment, or nobody can tell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -333,6 +333,23 @@ class PsaContract:
         (found,) = psa.invoices([AgreementRef(psa=psa.name, id=agreement)], since=START)
         assert found.kind is PsaInvoiceKind.OTHER
 
+    def test_open_invoices_that_are_no_agreements_bill_are_found_by_their_payer(self, psa: Psa, rig: PsaRig) -> None:
+        first, second = self.book(rig, 2)
+        rig.bill(first, START)
+        wanted, paid = (rig.bill_other(first, self.money(rig, minor), START) for minor in (9900, 12000))
+        rig.enter_payment(paid, self.total(psa, paid), rig.today())
+        rig.bill_other(second, self.money(rig, 7700), START)
+        payer = self.agreement(psa, first).payer.key
+
+        (found,) = psa.other_invoices([payer], since=START)
+        assert (found.id, found.kind, found.balance) == (wanted, PsaInvoiceKind.OTHER, self.money(rig, 9900))
+        assert found.payer == payer
+        assert found.sort is not None
+        assert found == psa.invoice(wanted)
+        assert not list(psa.other_invoices([payer], since=START + timedelta(days=1)))
+        assert not list(psa.other_invoices([], since=START))
+        assert rig.writes() == 0
+
     def test_invoices_begin_with_the_day_asked_for(self, psa: Psa, rig: PsaRig) -> None:
         (agreement,) = self.book(rig, 1)
         rig.bill(agreement, START)
