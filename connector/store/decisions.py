@@ -32,6 +32,7 @@ class Decided:
     charge: str
     decision: ChargeDecision
     back: Money
+    next: str  # with RECOLLECT: the charge that collects it again; else ""
     who: str
     why: str
     at: datetime
@@ -62,11 +63,14 @@ def classified(tx: Connection, entries: Collection[str] | None = None) -> dict[s
     }
 
 
-def decide(tx: Connection, charge: str, decision: ChargeDecision, *, back: Money, who: str, why: str, now: datetime) -> None:
+def decide(
+    tx: Connection, charge: str, decision: ChargeDecision, *, back: Money, who: str, why: str, now: datetime, next: str = ""
+) -> None:
     """`back`: what had gone back of the charge by then."""
     values = {
         "charge": charge,
         "decision": ChargeDecision(decision),
+        "next": next,
         "back_minor": back.minor,
         "currency": back.currency,
         "who": who,
@@ -89,6 +93,7 @@ def every(tx: Connection) -> dict[str, Decided]:
             charge=row["charge"],
             decision=ChargeDecision(row["decision"]),
             back=Money(row["back_minor"], row["currency"]),
+            next=row["next"],
             who=row["who"],
             why=row["why"],
             at=row["at"],

@@ -298,6 +298,7 @@ charge_decision = Table(
     Column("id", sa.Integer, primary_key=True),
     Column("charge", sa.Text, nullable=False),
     Column("decision", sa.Text, nullable=False),
+    Column("next", sa.Text, nullable=False),
     Column("back_minor", sa.BigInteger, nullable=False),
     Column("currency", sa.Text, nullable=False),
     Column("who", sa.Text, nullable=False),
@@ -324,4 +325,18 @@ Index("method_mark_one_per_reversal", method_mark.c.reversal, unique=True)
 Index("method_mark_by_payer", method_mark.c.payer)
 
 # Triggers forbid to change or delete their rows.
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("charge", sa.Text, nullable=False),
+    Column("what", sa.Text, nullable=False),
+    Column("amount_minor", sa.BigInteger, nullable=False),
+    Column("currency", sa.Text, nullable=False),
+    Column("who", sa.Text, nullable=False),
+    Column("why", sa.Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+Index("approval_by_charge", approval.c.charge)
+
 APPEND_ONLY = ("ledger_entry", "ledger_fee", "audit", "reversal_decision", "charge_decision")

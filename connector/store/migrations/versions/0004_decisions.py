@@ -24,7 +24,7 @@ def upgrade() -> None:
     op.create_table(
         "charge_decision",
         sa.Column("id", sa.Integer, primary_key=True),
-        *(_text(name) for name in ("charge", "decision")),
+        *(_text(name) for name in ("charge", "decision", "next")),
         sa.Column("back_minor", sa.BigInteger, nullable=False),
         *(_text(name) for name in ("currency", "who", "why")),
         sa.Column("at", UtcDateTime, nullable=False),
