@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
 import signal
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -219,15 +219,17 @@ def _fork(child: Callable[[], None], log: Path) -> int:
 
 def _wait(pid: int) -> int:
     """Its exit code, or minus the signal that ended it."""
-    deadline = time.monotonic() + CASE_S
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    raise AssertionError(f"process {pid} did not end within {CASE_S:.0f} seconds")
+    ending = os.pidfd_open(pid)  # readable once it ended
+    try:
+        ended, _, _ = select.select([ending], [], [], CASE_S)
+    finally:
+        os.close(ending)
+    if not ended:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    if not ended:
+        raise AssertionError(f"process {pid} did not end within {CASE_S:.0f} seconds")
+    return os.waitstatus_to_exitcode(status)
 
 
 # What is left

@@ -67,7 +67,7 @@ def watch(points: Points) -> None:
 
     event.listen(Engine, "after_cursor_execute", executed)
     DefaultDialect.do_commit = committing  # type: ignore[method-assign]
-    requests.Session.send = sending  # type: ignore[method-assign]
+    requests.Session.send = sending  # type: ignore[assignment, method-assign]
 
 
 def _place() -> str:
