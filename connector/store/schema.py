@@ -324,6 +324,22 @@ method_mark = Table(
 Index("method_mark_one_per_reversal", method_mark.c.reversal, unique=True)
 Index("method_mark_by_payer", method_mark.c.payer)
 
+other_invoice = Table(
+    "other_invoice",
+    metadata,
+    Column("psa_invoice", sa.Text, primary_key=True),
+    Column("number", sa.Text, nullable=False),
+    Column("payer", sa.Text, nullable=False),
+    Column("payer_name", sa.Text, nullable=False),
+    Column("sort", sa.Text, nullable=False),
+    Column("dated", sa.Date, nullable=False),
+    Column("due", sa.Date),
+    Column("open_minor", sa.BigInteger, nullable=False),
+    Column("currency", sa.Text, nullable=False),
+    Column("why", sa.Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
 # Triggers forbid to change or delete their rows.
 approval = Table(
     "approval",
