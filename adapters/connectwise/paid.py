@@ -23,44 +23,58 @@ SAME_PAYMENT = timedelta(days=5)  # a payment entered by hand may be dated by th
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Token:
     """How a row is remembered in our links: `302` is ours; `302+5000` is ours and carries 5000 minor units of someone
-    else's (ConnectWise held one payment only); `adopted:301` was entered by hand and stands for our money."""
+    else's (ConnectWise held one payment only), `302+5000~2000` also 2000 that were entered by hand for our money;
+    `adopted:301` was entered by hand and stands for our money as a whole."""
 
     id: int
     carried: int = 0
+    stands: int = 0
     adopted: bool = False
 
     def __str__(self) -> str:
         if self.adopted:
             return f"adopted:{self.id}"
-        return f"{self.id}+{self.carried}" if self.carried else str(self.id)
+        carried = f"+{self.carried}" if self.carried else ""
+        return f"{self.id}{carried}" + (f"~{self.stands}" if self.stands else "")
 
     @classmethod
     def parse(cls, text: str) -> Self:
         head, _, rest = text.rpartition(":")
+        rest, _, stands = rest.partition("~")
         id, _, carried = rest.partition("+")
-        return cls(id=int(id), carried=int(carried or 0), adopted=head == "adopted")
+        return cls(id=int(id), carried=int(carried or 0), stands=int(stands or 0), adopted=head == "adopted")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One payment on the invoice. `ours`: what of it we wrote for our money, `foreign`: the rest."""
+    """One payment on the invoice. `ours`: what of it we wrote; `adopted`: what was entered by hand for our money;
+    `foreign`: the rest."""
 
     payment: wire.Payment
     ours: Money
+    adopted: Money
     foreign: Money
-    adopted: bool = False
 
     @property
     def mine(self) -> bool:
-        return bool(self.ours) and not self.adopted
+        return bool(self.ours)
+
+    @property
+    def whole(self) -> Money:
+        return self.ours + self.adopted + self.foreign
 
     @property
     def locked(self) -> bool:
         return bool(self.payment.batch) or self.payment.sync_status == "Synced"
 
     @property
-    def token(self) -> Token:
-        return Token(id=self.payment.id, carried=0 if self.adopted else self.foreign.minor, adopted=self.adopted)
+    def token(self) -> Token | None:
+        """None for a row in which nothing is ours."""
+        if self.adopted and not self.ours and not self.foreign:
+            return Token(id=self.payment.id, adopted=True)
+        if not self.ours and not self.adopted:
+            return None
+        return Token(id=self.payment.id, carried=self.foreign.minor, stands=self.adopted.minor)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,46 +106,53 @@ class Sums:
 
 def rows(payments: Iterable[wire.Payment], own: Iterable[str], currency: str) -> list[Row]:
     """The payments (credit memos apart), with our share of each by what we remember."""
-    tokens = {token.id: token for token in map(Token.parse, own)}
+    tokens = {token.id: token for token in (Token.parse(text) for text in own if not text.startswith("asked:"))}
     return [_row(payment, tokens.get(payment.id), currency) for payment in payments if payment.credit is None]
 
 
 def _row(payment: wire.Payment, token: Token | None, currency: str) -> Row:
     amount, nothing = Money.from_major(payment.amount, currency), Money.zero(currency)
     if token is None:
-        return Row(payment=payment, ours=nothing, foreign=amount)
-    carried = min(Money(token.carried, currency), amount, key=lambda money: money.minor)
-    return Row(payment=payment, ours=amount - carried, foreign=carried, adopted=token.adopted)
+        return Row(payment=payment, ours=nothing, adopted=nothing, foreign=amount)
+    if token.adopted:
+        return Row(payment=payment, ours=nothing, adopted=amount, foreign=nothing)
+    foreign = _least(Money(token.carried, currency), amount)
+    adopted = _least(Money(token.stands, currency), amount - foreign)
+    return Row(payment=payment, ours=amount - foreign - adopted, adopted=adopted, foreign=foreign)
 
 
-def claim(found: Sequence[Row], missing: Money, dated: date, *, member: str) -> list[Row]:
+def _least(first: Money, second: Money) -> Money:
+    return min(first, second, key=lambda money: money.minor)
+
+
+def claim(found: Sequence[Row], missing: Money, dated: date, *, member: str, open_: Money) -> list[Row]:
     """A row of exactly the missing amount stands for our money though we do not remember it.
 
     Recorded by our API member on that day it is ours: the answer to our write was lost. Entered by someone else around
-    that day it is adopted.
+    that day it is adopted, but only where the invoice has no room for ours (`open_`) any more: what fits beside a cheque
+    is another payment, whatever its amount.
     """
     if missing.minor <= 0:
         return list(found)
-    candidates = [row for row in found if not row.ours and row.foreign == missing]
+    candidates = [row for row in found if not row.ours and not row.adopted and row.foreign == missing]
     for row in candidates:
         if member and row.payment.applied_by.strip().casefold() == member.casefold() and row.payment.payment_date == dated:
-            return _taken(found, row, adopted=False)
-    for row in candidates:
+            return _taken(found, row, Row(payment=row.payment, ours=row.foreign, adopted=row.adopted, foreign=row.ours))
+    for row in candidates if missing > open_ else ():
         if row.payment.payment_date is not None and abs(row.payment.payment_date - dated) <= SAME_PAYMENT:
-            return _taken(found, row, adopted=True)
+            return _taken(found, row, Row(payment=row.payment, ours=row.ours, adopted=row.foreign, foreign=row.adopted))
     return list(found)
 
 
-def _taken(found: Sequence[Row], row: Row, *, adopted: bool) -> list[Row]:
-    mine = Row(payment=row.payment, ours=row.foreign, foreign=row.ours, adopted=adopted)
-    return [mine if other is row else other for other in found]
+def _taken(found: Sequence[Row], row: Row, now: Row) -> list[Row]:
+    return [now if other is row else other for other in found]
 
 
 def sums(found: Iterable[Row], currency: str) -> Sums:
     found = list(found)
     return Sums(
-        ours=total((row.ours for row in found if not row.adopted), currency),
-        adopted=total((row.ours for row in found if row.adopted), currency),
+        ours=total((row.ours for row in found), currency),
+        adopted=total((row.adopted for row in found), currency),
         foreign=total((row.foreign for row in found), currency),
     )
 
@@ -161,7 +182,7 @@ def writes(found: Sequence[Row], target: Money, invoice: PsaInvoice) -> list[Wri
         return []
     free = [row for row in mine if not row.locked]
     if difference.minor > 0:
-        return [Change(row=free[-1], to=_whole(free[-1]) + difference)] if free else [Add(amount=difference)]
+        return [Change(row=free[-1], to=free[-1].whole + difference)] if free else [Add(amount=difference)]
     return _lowered(free, -difference, invoice)
 
 
@@ -172,7 +193,7 @@ def _lowered(free: Sequence[Row], excess: Money, invoice: PsaInvoice) -> list[Wr
         if left.minor <= 0:
             break
         taken = row.ours if row.ours <= left else left
-        result.append(Change(row=row, to=_whole(row) - taken))
+        result.append(Change(row=row, to=row.whole - taken))
         left = left - taken
     if left.minor > 0:
         raise Rejected(
@@ -181,10 +202,6 @@ def _lowered(free: Sequence[Row], excess: Money, invoice: PsaInvoice) -> list[Wr
             code="payment_batched",
         )
     return result
-
-
-def _whole(row: Row) -> Money:
-    return row.ours + row.foreign
 
 
 def check_reversible(now: Sums, collected: Money, invoice: PsaInvoice) -> None:

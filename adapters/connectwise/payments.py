@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.connectwise import paid, translate, wire
+from adapters.connectwise.asked import Asked
 from adapters.connectwise.client import Client, Record
 from adapters.connectwise.paid import Add, Change, Row, Sums, Write
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected
@@ -25,36 +26,20 @@ class _Look:
         return frozenset(payment.id for payment in self.payments)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Asked:
-    """A payment that we are adding, and the rows that were there before."""
-
-    amount: Money
-    before: Sequence[Row]
-
-    def left_behind(self, look: _Look) -> wire.Payment | None:
-        """The row that it left. None: not there (yet), or not to be told apart."""
-        old = {row.payment.id for row in self.before}
-        new = [p for p in look.payments if p.id not in old and Money.from_major(p.amount, self.amount.currency) == self.amount]
-        return new[0] if len(new) == 1 else None
-
-    def lost(self, look: _Look) -> list[Row]:
-        return [row for row in self.before if row.payment.id not in look.ids]
-
-
 @dataclass(kw_only=True)
 class PaymentWriter:
     """`member`: our API member, as configured or as learned from rows that we wrote. `_asked`: additions by invoice whose
-    outcome is not known."""
+    outcome is not known; they are remembered with our links as well (`PaidState.remember`), for after a crash."""
 
     client: Client
     currency: str
     member: str
-    _asked: dict[str, _Asked] = field(default_factory=dict)
+    _asked: dict[str, Asked] = field(default_factory=dict)
 
     def record(self, id: str, state: PaidState) -> PaidRecord:
-        look, unsettled = self._look(id), id in self._asked
+        look = self._look(id)
         _check_currency(look.invoice, state)
+        unsettled = self._unsettled(look, state) is not None
         rows = self._known(look, state)
         now = paid.sums(rows, look.invoice.total.currency)
         if not unsettled:
@@ -100,17 +85,21 @@ class PaymentWriter:
                 f"payment {record.get('id')} on invoice {invoice} of ConnectWise cannot be read.", code="unreadable"
             ) from None
 
+    def _unsettled(self, look: _Look, state: PaidState) -> Asked | None:
+        return self._asked.get(look.invoice.id) or Asked.among(state.own, look.invoice.total.currency)
+
     def _known(self, look: _Look, state: PaidState) -> list[Row]:
         """Our share of each row: by what we remember, and by what must be ours."""
         currency = look.invoice.total.currency
         rows = paid.rows(look.payments, state.own, currency)
         self._learn(rows)
-        asked = self._asked.get(look.invoice.id)
-        made = asked.left_behind(look) if asked else None
-        if asked and made and str(made.id) not in {own.partition("+")[0] for own in state.own}:
+        asked = self._unsettled(look, state)
+        made = asked.left_behind(look.payments, member=self.member) if asked else None
+        if asked and made and not any(row.payment.id == made.id and (row.ours or row.adopted) for row in rows):
             return self._settled(made, asked, rows, look, state)
         now = paid.sums(rows, currency)
-        return paid.claim(rows, state.collected - now.ours - now.adopted, state.dated, member=self.member)
+        missing = state.collected - now.ours - now.adopted
+        return paid.claim(rows, missing, state.dated, member=self.member, open_=look.invoice.balance)
 
     def _learn(self, rows: Sequence[Row]) -> None:
         applied = [row.payment.applied_by.strip() for row in rows if row.mine and row.payment.applied_by.strip()]
@@ -124,20 +113,33 @@ class PaymentWriter:
                 return self._change(row, to, rows, look, state)
 
     def _add(self, amount: Money, rows: list[Row], look: _Look, state: PaidState) -> list[Row]:
-        """Not idempotent: after silence the invoice is looked at before anything else happens."""
+        """Not idempotent: it is remembered before it is sent, and after silence the invoice is looked at before anything else."""
         id = look.invoice.id
-        asked = self._asked[id] = _Asked(amount=amount, before=rows)
-        content = {"amount": amount.major, "paymentDate": _midnight(state)}
+        asked = self._asked[id] = Asked(amount=amount, before=tuple(rows))
+        state.remember((*_tokens(rows), str(asked)))
         try:
-            made: wire.Payment | None = self._payment(self.client.post(f"/finance/invoices/{id}/payments", content), id)
-            self.member = self.member or (made.applied_by.strip() if made else "")
+            made: wire.Payment | None = self._send(amount, rows, id, state)
             after = self._look(id) if rows else look
         except OutcomeUnknown as unknown:
             after = self._look_again(id, unknown)
-            made = asked.left_behind(after)
+            made = asked.left_behind(after.payments, member=self.member)
             if made is None:
                 raise
         return self._settled(made, asked, rows, after, state) if made else rows
+
+    def _send(self, amount: Money, rows: Sequence[Row], invoice: str, state: PaidState) -> wire.Payment:
+        content = {"amount": amount.major, "paymentDate": _midnight(state)}
+        try:
+            answer = self.client.post(f"/finance/invoices/{invoice}/payments", content)
+        except OutcomeUnknown:
+            raise
+        except ConnectorError:  # refused, so nothing is left to be found
+            self._asked.pop(invoice, None)
+            state.remember(_tokens(rows))
+            raise
+        made = self._payment(answer, invoice)
+        self.member = self.member or made.applied_by.strip()
+        return made
 
     def _look_again(self, id: str, unknown: OutcomeUnknown) -> _Look:
         try:
@@ -145,16 +147,17 @@ class PaymentWriter:
         except ConnectorError:
             raise unknown from None
 
-    def _settled(self, made: wire.Payment, asked: _Asked, rows: Sequence[Row], look: _Look, state: PaidState) -> list[Row]:
+    def _settled(self, made: wire.Payment, asked: Asked, rows: Sequence[Row], look: _Look, state: PaidState) -> list[Row]:
         """Our new row among the others. Where ConnectWise holds one payment per invoice, it replaced what was there: that is
-        put back into our row."""
-        lost = asked.lost(look) if asked.before else []
-        kept = [row for row in rows if row.payment.id != made.id and row not in lost]
+        put back into our row, unless that was done already."""
+        lost = asked.lost(look.payments) if asked.before else ()
+        gone_ids = {row.payment.id for row in lost}
+        kept = [row for row in rows if row.payment.id not in {made.id, *gone_ids}]
         gone = paid.sums(lost, asked.amount.currency)
-        whole = Row(payment=made, ours=asked.amount + gone.ours, foreign=gone.foreign + gone.adopted)
-        if not lost:
+        whole = Row(payment=made, ours=asked.amount + gone.ours, adopted=gone.adopted, foreign=gone.foreign)
+        if not lost or Money.from_major(made.amount, asked.amount.currency) == whole.whole:
             return [*kept, whole]
-        return self._change(whole, whole.ours + whole.foreign, [*kept, whole], look, state)
+        return self._change(whole, whole.whole, [*kept, whole], look, state)
 
     def _change(self, row: Row, to: Money, rows: list[Row], look: _Look, state: PaidState) -> list[Row]:
         path = f"/finance/invoices/{look.invoice.id}/payments/{row.payment.id}"
@@ -164,7 +167,12 @@ class PaymentWriter:
             return others
         raised = to >= Money.from_major(row.payment.amount, to.currency)
         self.client.patch(path, {"amount": to.major, **({"paymentDate": _midnight(state)} if raised else {})})
-        return [*others, Row(payment=row.payment, ours=to - row.foreign, foreign=row.foreign)]
+        kept = row.foreign + row.adopted
+        return [*others, Row(payment=row.payment, ours=to - kept, adopted=row.adopted, foreign=row.foreign)]
+
+
+def _tokens(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(str(token) for row in rows if (token := row.token) is not None)
 
 
 def _midnight(state: PaidState) -> str:
@@ -184,7 +192,7 @@ def _said(invoice: PsaInvoice, rows: Sequence[Row], shown: Sums, collected: Mone
     if not shown.ours and not adopted and shown.foreign >= collected and invoice.balance.minor <= 0:
         adopted = collected  # paid in full there already, in whatever pieces
     return PaidRecord(
-        own=tuple(str(row.token) for row in rows if row.ours),
+        own=_tokens(rows),
         recorded=shown.ours + adopted,
         adopted=adopted,
         balance=invoice.balance,

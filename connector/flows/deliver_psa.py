@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from connector.errors import Rejected
 from connector.flows import settled
@@ -14,6 +15,7 @@ from connector.model.invoice import PaidRecord, PaidState
 from connector.model.ledger import LedgerEntry, net
 from connector.model.money import Money
 from connector.store import charges, ledger, links
+from connector.store.links import Link
 
 WAIT = timedelta(hours=1)
 
@@ -60,12 +62,19 @@ def converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
         link = links.intend(tx, "psa_payment", charge.psa_invoice, desk.psa.name, now=desk.now())
         link = links.sending(tx, link, now=desk.now(), attempt=link.attempt + 1)
     own = tuple(link.detail.get("own", ()))
-    state = PaidState(collected=_collected(desk, charge), dated=entry.on, own=own)
+    remember = partial(_remember, desk, link)
+    state = PaidState(collected=_collected(desk, charge), dated=entry.on, own=own, remember=remember)
     record = desk.psa.record_paid(charge.psa_invoice, settled.with_others(desk, charge, state))
     with desk.store.begin() as tx:
         detail = {"own": list(record.own), "recorded": record.recorded.minor}
         links.linked(tx, link, target=",".join(record.own) or "adopted", detail=detail, now=desk.now())
     return record
+
+
+def _remember(desk: Desk, link: Link, own: tuple[str, ...]) -> None:
+    """Before something is sent that only this memory lets find again."""
+    with desk.store.begin() as tx:
+        links.applied(tx, link, fingerprint=link.fingerprint, detail={"own": list(own)}, now=desk.now())
 
 
 def _charge(desk: Desk, entry: LedgerEntry) -> Charge:

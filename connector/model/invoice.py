@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -51,12 +52,14 @@ class PaidState:
 
     `own` are ids of payment rows that we wrote before (from our links). `dated` is the company's date of the last payment.
     `elsewhere`: what others recorded of it, as far as the books show; only a PSA that cannot hold a part needs to be told.
+    `remember` commits another `own` before an adapter sends what it could not find again by itself after a crash.
     """
 
     collected: Money
     dated: date
     own: tuple[str, ...] = ()
     elsewhere: Money | None = None
+    remember: Callable[[tuple[str, ...]], None] = field(default=lambda _: None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +20,7 @@ from adapters.sandbox.office import Office
 from adapters.sandbox.server import Sandbox
 from adapters.sandbox.world import World
 from connector.config.secret import Secret
-from connector.errors import OutcomeUnknown, Rejected, RetryLater, Unauthorized
+from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater, Unauthorized
 from connector.mapping import load_mapping
 from connector.model.agreement import Agreement, AgreementRef, LineBilling, Payer, Unchanged, Unusable
 from connector.model.invoice import PaidState, PsaInvoiceKind
@@ -563,8 +565,8 @@ def test_invoices_of_many_agreements_are_asked_for_in_addresses_that_are_not_too
 # Payments
 
 
-def pay(psa: ConnectWise, rig: SandboxRig, invoice: str, minor: int, own: tuple[str, ...] = ()) -> Any:
-    return psa.record_paid(invoice, PaidState(collected=Money(minor, "USD"), dated=rig.today(), own=own))
+def pay(psa: ConnectWise, rig: SandboxRig, invoice: str, minor: int, own: tuple[str, ...] = (), **more: Any) -> Any:
+    return psa.record_paid(invoice, PaidState(collected=Money(minor, "USD"), dated=rig.today(), own=own, **more))
 
 
 def test_a_payment_is_dated_as_told_and_recorded_by_our_member(psa: ConnectWise, rig: SandboxRig) -> None:
@@ -665,14 +667,94 @@ def test_a_server_error_after_the_write_leaves_one_payment(psa: ConnectWise, rig
     assert len(rig.rows(invoice)) == 1
 
 
-def test_an_adopted_payment_stays_adopted_when_more_is_collected(psa: ConnectWise, rig: SandboxRig) -> None:
+def test_a_cheque_for_the_other_half_is_not_taken_for_ours(psa: ConnectWise, rig: SandboxRig) -> None:
+    """We collect one half, and in the same week a person enters a cheque for the other one."""
     invoice = billed(rig)
-    rig.enter_payment(invoice, Money(10000, "USD"), rig.today())
-    first = pay(psa, rig, invoice, 10000)
-    second = pay(psa, rig, invoice, 25000, own=first.own)
+    rig.enter_payment(invoice, Money(12500, "USD"), rig.today())
+    paid = pay(psa, rig, invoice, 12500)
 
-    assert (first.adopted, second.adopted) == (Money(10000, "USD"), Money(10000, "USD"))
-    assert (second.recorded, rig.payments(invoice)) == (Money(25000, "USD"), Money(25000, "USD"))
+    assert (paid.adopted.minor, paid.balance.minor) == (0, 0)
+    assert rig.payments(invoice) == Money(25000, "USD")
+
+
+@pytest.mark.parametrize("mode", ["many", "single"])
+def test_an_adopted_payment_stays_adopted_when_the_bill_grows_and_more_is_collected(
+    psa: ConnectWise, rig: SandboxRig, mode: str
+) -> None:
+    rig.partner.payment_mode = mode
+    invoice = billed(rig)
+    rig.enter_payment(invoice, Money(25000, "USD"), rig.today())
+    first = pay(psa, rig, invoice, 25000)
+    raise_bill(rig, invoice, "350.00")
+    second = pay(psa, rig, invoice, 35000, own=first.own)
+
+    assert (first.adopted, second.adopted) == (Money(25000, "USD"), Money(25000, "USD"))
+    assert (second.recorded, rig.payments(invoice)) == (Money(35000, "USD"), Money(35000, "USD"))
+
+    third = pay(psa, rig, invoice, 25000, own=second.own)
+    assert (third.recorded, rig.payments(invoice)) == (Money(25000, "USD"), Money(25000, "USD"))
+
+
+def raise_bill(rig: SandboxRig, invoice: str, total: str) -> None:
+    """A person adds a line to the invoice."""
+    for field in ("subtotal", "total"):
+        rig.set_field("invoices", invoice, field, Decimal(total))
+    row = rig.partner.records.invoices.rows[int(invoice)]
+    rig.partner.payments.settle(row)
+
+
+class Memory:
+    """What stands in our links when the process is gone."""
+
+    def __init__(self) -> None:
+        self.own: tuple[str, ...] = ()
+
+    def __call__(self, own: tuple[str, ...]) -> None:
+        self.own = own
+
+
+DEATHS = {
+    "before the payment was added": [Fault(kind="500", method="POST")],
+    "after it was added": [Fault(kind="reply_lost", method="POST"), Fault(kind="500", method="GET", skip=2, count=MANY)],
+    "before the cheque was put back": [Fault(kind="500", method="PATCH", count=MANY)],
+    "after it was put back": [Fault(kind="500_after_effect", method="PATCH", count=MANY)],
+}
+
+
+@pytest.mark.parametrize("mode", ["many", "single"])
+@pytest.mark.parametrize("death", DEATHS)
+def test_no_cheque_is_lost_and_nothing_recorded_twice_wherever_we_die(
+    build: Build, rig: SandboxRig, mode: str, death: str
+) -> None:
+    """Ours is a part of the bill and nobody told us who we are: only what was remembered before the write says what is ours."""
+    rig.partner.payment_mode = mode
+    invoice = billed(rig)
+    rig.enter_payment(invoice, Money(4000, "USD"), rig.today())
+    memory = Memory()
+    for fault in DEATHS[death]:
+        rig.world.faults.add(replace(fault))
+    with suppress(ConnectorError):
+        pay(build(), rig, invoice, 10000, remember=memory)
+    rig.world.faults.clear()
+    again = pay(build(), rig, invoice, 10000, own=memory.own)
+
+    assert (again.recorded, again.balance) == (Money(10000, "USD"), Money(11000, "USD"))
+    assert rig.payments(invoice) == Money(14000, "USD")
+
+    pay(build(), rig, invoice, 0, own=again.own)
+    assert rig.payments(invoice) == Money(4000, "USD")
+
+
+def test_what_was_refused_is_not_looked_for(build: Build, rig: SandboxRig) -> None:
+    """A person enters the payment instead, weeks later."""
+    invoice = billed(rig)
+    rig.world.faults.add(Fault(kind="429", method="POST", count=9))
+    memory = Memory()
+    with pytest.raises(RetryLater):
+        pay(build(), rig, invoice, 10000, remember=memory)
+    rig.world.faults.clear()
+
+    assert memory.own == ()
 
 
 def test_an_old_cheque_of_the_same_amount_is_not_taken_for_our_payment(psa: ConnectWise, rig: SandboxRig) -> None:

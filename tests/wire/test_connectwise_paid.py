@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.connectwise import paid, wire
+from adapters.connectwise.asked import Asked
 from adapters.connectwise.paid import Add, Change, Row, Token
 from connector.errors import Rejected
 from connector.model.agreement import AgreementRef
@@ -51,7 +52,16 @@ def known(*payments: wire.Payment, own: tuple[str, ...] = ()) -> list[Row]:
     return paid.rows(payments, own, "USD")
 
 
-@pytest.mark.parametrize("token", [Token(id=302), Token(id=302, carried=5000), Token(id=301, adopted=True)])
+@pytest.mark.parametrize(
+    "token",
+    [
+        Token(id=302),
+        Token(id=302, carried=5000),
+        Token(id=302, carried=1, stands=2),
+        Token(id=302, stands=2),
+        Token(id=301, adopted=True),
+    ],
+)
 def test_a_token_reads_back_as_it_was_written(token: Token) -> None:
     assert Token.parse(str(token)) == token
 
@@ -69,31 +79,74 @@ def test_a_row_that_carries_somebody_elses_money_counts_for_both() -> None:
 
 
 def test_a_row_of_the_missing_amount_by_our_member_on_that_day_is_ours() -> None:
-    (row,) = paid.claim(known(payment(302, 25000, by="autopayapi  ")), usd(25000), DAY, member=MEMBER)
+    found = known(payment(302, 25000, by="autopayapi  "))
+    (row,) = paid.claim(found, usd(25000), DAY, member=MEMBER, open_=usd(25000))
 
-    assert (row.ours, row.adopted) == (usd(25000), False)
+    assert (row.ours, row.adopted) == (usd(25000), usd(0))
 
 
 @pytest.mark.parametrize("day", [date(2026, 3, 26), DAY, date(2026, 4, 5)])
 def test_a_row_of_the_missing_amount_by_someone_else_around_that_day_is_adopted(day: date) -> None:
-    (row,) = paid.claim(known(payment(302, 25000, day=day)), usd(25000), DAY, member=MEMBER)
+    (row,) = paid.claim(known(payment(302, 25000, day=day)), usd(25000), DAY, member=MEMBER, open_=usd(0))
 
-    assert (row.ours, row.adopted) == (usd(25000), True)
+    assert (row.ours, row.adopted, str(row.token)) == (usd(0), usd(25000), "adopted:302")
+
+
+@pytest.mark.parametrize(("open_", "adopted"), [(25000, False), (25001, False), (24999, True)])
+def test_a_cheque_beside_which_ours_fits_is_another_payment(open_: int, adopted: bool) -> None:
+    (row,) = paid.claim(known(payment(302, 25000)), usd(25000), DAY, member=MEMBER, open_=usd(open_))
+
+    assert bool(row.adopted) is adopted
+    assert bool(row.foreign) is not adopted
 
 
 @pytest.mark.parametrize(
     "other", [payment(302, 24999), payment(302, 25000, day=date(2026, 3, 1)), payment(302, 25000, day=date(2026, 4, 20))]
 )
 def test_any_other_row_is_someone_elses(other: wire.Payment) -> None:
-    (row,) = paid.claim(known(other), usd(25000), DAY, member=MEMBER)
+    (row,) = paid.claim(known(other), usd(25000), DAY, member=MEMBER, open_=usd(0))
 
     assert (row.ours, row.foreign) == (usd(0), usd(int(other.amount * 100)))
 
 
 def test_only_one_of_two_equal_rows_is_adopted() -> None:
-    rows = paid.claim(known(payment(1, 5000), payment(2, 5000)), usd(5000), DAY, member="")
+    rows = paid.claim(known(payment(1, 5000), payment(2, 5000)), usd(5000), DAY, member="", open_=usd(0))
 
-    assert [row.adopted for row in rows] == [True, False]
+    assert [row.adopted for row in rows] == [usd(5000), usd(0)]
+
+
+def test_what_was_replaced_is_remembered_with_its_shares() -> None:
+    (row,) = known(payment(302, 25000), own=("302+4000~1000",))
+
+    assert (row.ours, row.adopted, row.foreign, str(row.token)) == (usd(20000), usd(1000), usd(4000), "302+4000~1000")
+
+
+def test_an_addition_reads_back_as_it_was_remembered() -> None:
+    asked = Asked(amount=usd(21000), before=tuple(known(payment(301, 4000), payment(302, 5000), own=("302+1000~500",))))
+
+    again = Asked.among(["302+1000~500", str(asked)], "USD")
+    assert again is not None
+    assert str(again) == str(asked) == "asked:21000:301=0/0/4000,302=3500/500/1000"
+    assert Asked.among(["302"], "USD") is None
+
+
+@pytest.mark.parametrize(
+    ("there", "left"),
+    [
+        ([payment(301, 4000)], None),  # not there yet
+        ([payment(301, 4000), payment(302, 21000)], 302),  # beside
+        ([payment(302, 21000)], 302),  # in place of it
+        ([payment(302, 25000)], 302),  # in place of it, which was put back already
+        ([payment(301, 4000), payment(302, 25000)], None),  # somebody else's
+        ([payment(301, 4000), payment(302, 21000), payment(303, 21000, by=MEMBER)], 303),  # ours of two
+        ([payment(301, 4000), payment(302, 21000), payment(303, 21000)], None),  # of two nobody knows
+    ],
+)
+def test_what_an_addition_left_is_found_again(there: list[wire.Payment], left: int | None) -> None:
+    asked = Asked(amount=usd(21000), before=tuple(known(payment(301, 4000))))
+
+    found = asked.left_behind(there, member=MEMBER)
+    assert (found.id if found else None) == left
 
 
 def test_more_is_written_into_the_row_that_is_there() -> None:
