@@ -332,6 +332,7 @@ def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings
         return_url=str(config.serve.public_url or ""),
         durable_link=_durable_link(config),
         accounts=_accounts(config),
+        other=policies.other_rules(config),
         worker=lease.holder(),
         progress=step,
     )

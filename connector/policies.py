@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from connector.config.model import Charging, Config, OwnCharging
+from connector.model.invoice import OtherSort
 from connector.model.money import Money
+from connector.model.other import OtherPayer, OtherRules
 from connector.model.release import Policy
 
 
@@ -24,12 +26,24 @@ def policy(config: Config) -> Policy:
         max_change_percent=charging.max_change_percent,
         max_change=_money(charging.max_change_amount, currency),
         supplementary_held=charging.supplementary == "hold",
+        mandate_maximum=_money(charging.mandate_maximum, currency),
+        approve=charging.approve,
+        approve_periods=charging.approve_periods,
+        second_above=_money(charging.second_person_above, currency),
     )
 
 
 def own_policies(config: Config, own: Mapping[str, OwnCharging]) -> dict[str, Mapping[str, Any]]:
     """By payer or agreement (its id, or its key with the PSA's name): the fields of Policy that differ."""
     return {id: _own(config.charging.merged(given), given, config.company.currency) for id, given in own.items()}
+
+
+def other_rules(config: Config) -> OtherRules:
+    given, currency = config.collect, config.company.currency
+    return OtherRules(
+        sorts=frozenset(sort for sort in OtherSort if getattr(given.other_invoices, sort.value)),
+        payers={id: OtherPayer(cap=Money.from_major(own.cap, currency), since=own.since) for id, own in given.payers.items()},
+    )
 
 
 def _own(merged: Charging, given: OwnCharging, currency: str) -> dict[str, Any]:
@@ -39,6 +53,9 @@ def _own(merged: Charging, given: OwnCharging, currency: str) -> dict[str, Any]:
         "cap_per_charge": {"cap": _money(merged.cap_per_charge, currency)},
         "max_change_percent": {"max_change_percent": merged.max_change_percent},
         "max_change_amount": {"max_change": _money(merged.max_change_amount, currency)},
+        "mandate_maximum": {"mandate_maximum": _money(merged.mandate_maximum, currency)},
+        "approve": {"approve": merged.approve},
+        "second_person_above": {"second_above": _money(merged.second_person_above, currency)},
     }
     return {name: value for setting in given.model_fields_set for name, value in fields[setting].items()}
 

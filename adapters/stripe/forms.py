@@ -302,7 +302,7 @@ def hand_draft(subscription: LiveSubscription, *, bills_on: date, charge: str, k
             "write_key": key.value,
             "unit": mirror.unit,
             "payer": mirror.payer,
-            "subscription": subscription.id,
+            **({"subscription": subscription.id} if subscription.id else {}),
             "bills_on": bills_on.isoformat(),
             "charge": charge,
         },

@@ -128,6 +128,9 @@ class BooksConnection(MappedConnection):
         return self
 
 
+Approve = Literal["first_periods", "always", "never"]
+
+
 class OwnCharging(Part):
     """What differs for one payer or one agreement. What is not named is as for everybody; null takes a limit away."""
 
@@ -136,6 +139,9 @@ class OwnCharging(Part):
     cap_per_charge: Decimal | None = Field(None, gt=0, description="As charging.cap_per_charge.")
     max_change_percent: Decimal | None = Field(None, ge=0, description="As charging.max_change_percent.")
     max_change_amount: Decimal | None = Field(None, ge=0, description="As charging.max_change_amount.")
+    mandate_maximum: Decimal | None = Field(None, gt=0, description="As charging.mandate_maximum.")
+    approve: Approve | None = Field(None, description="As charging.approve.")
+    second_person_above: Decimal | None = Field(None, gt=0, description="As charging.second_person_above.")
 
 
 class Charging(Part):
@@ -156,6 +162,19 @@ class Charging(Part):
         None, ge=0, description="A charge is held that differs from the last period's by more than this and max_change_amount."
     )
     max_change_amount: Decimal | None = Field(None, ge=0, description="See max_change_percent; both must be exceeded.")
+    mandate_maximum: Decimal | None = Field(
+        None, gt=0, description="The most that payers have authorised for one debit; more is held until they authorise more."
+    )
+    approve: Approve = Field(
+        "first_periods",
+        description="Which charges wait until a person approves them (`connector billing-run`): those of an agreement's first"
+        " periods, all, or none.",
+    )
+    approve_periods: int = Field(2, ge=1, le=24, description="How many periods approve: first_periods means.")
+    run_days_ahead: int = Field(3, ge=0, le=30, description="So many days ahead the coming run is listed for approval.")
+    second_person_above: Decimal | None = Field(
+        None, gt=0, description="Above this amount a second person has to approve, or overrule a hold, too. null: one is enough."
+    )
     payers: dict[str, OwnCharging] = Field({}, description="Own limits or an own day of single payers, by the company's id.")
     agreements: dict[str, OwnCharging] = Field({}, description="The same for single agreements, by the agreement's id.")
 
@@ -172,6 +191,8 @@ class Charging(Part):
     def merged(self, own: OwnCharging) -> Charging:
         """With what is set for one payer or agreement laid over it. Not checked for what goes together."""
         given = {name: getattr(own, name) for name in own.model_fields_set}
+        if given.get("approve") is None:
+            given.pop("approve", None)
         if given.get("date") is None:
             given.pop("date", None)
         elif given["date"] != "day_of_month":
@@ -185,6 +206,30 @@ def _inconsistent(charging: Charging) -> str:
     if (charging.max_change_percent is None) != (charging.max_change_amount is None):
         return "max_change_percent and max_change_amount go together"
     return ""
+
+
+class OtherInvoices(Part):
+    """Which invoices that no agreement's period owns are collected. All false: none, they are only listed."""
+
+    project: bool = Field(False, description="Project invoices: progress billing, milestones, work on a project.")
+    time_and_materials: bool = Field(False, description="Time and materials: tickets, expenses.")
+    product: bool = Field(False, description="Products sold.")
+
+
+class OtherPayer(Part):
+    cap: Decimal = Field(gt=0, description="An invoice above this amount is held.")
+    since: CalendarDate | None = Field(
+        None, description="Invoices dated earlier are not collected. null: the day on which the agent first reads this setting."
+    )
+
+
+class Collect(Part):
+    other_invoices: OtherInvoices = Field(
+        OtherInvoices(), description="Which invoices beside the agreements' are collected, of the payers below."
+    )
+    payers: dict[str, OtherPayer] = Field(
+        {}, description="The payers who agreed to it, by the company's id. Nobody else's other invoices are collected."
+    )
 
 
 class WriteBack(Part):
@@ -246,6 +291,7 @@ class Config(Part):
     gateway: Connection = Field(description="Where payments are collected.")
     books: BooksConnection | None = Field(None, description="Where payments are booked. null: nowhere.")
     charging: Charging = Field(Charging(), description="When and what is collected.")
+    collect: Collect = Field(Collect(), description="Project, time and materials, and product invoices.")
     write_back: WriteBack = Field(WriteBack(), description="Who writes payments where.")
     limits: LimitsConfig = Field(LimitsConfig(), description="How much one plan may change without a person.")
     schedule: Schedule = Field(Schedule(), description="How often each flow runs.")

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connector.model.other import OtherRules
 from connector.model.plan import Limits
 from connector.model.release import Policy
 from connector.ports import Books, Clock, Gateway, Psa
@@ -44,6 +45,7 @@ class Settings:
     durable_link: Callable[[str], str] | None = None  # payer key -> link that the agent itself serves
     payer_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # id or key -> fields of Policy that differ
     agreement_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    other: OtherRules = field(default_factory=OtherRules)
     accounts: Accounts = field(default_factory=Accounts)
     worker: str = "agent"
     progress: Callable[[str, int, int], None] = field(default=lambda *_: None)  # what, done, of

@@ -19,6 +19,7 @@ from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
 from connector.model.charge import Charge, charge_id
 from connector.model.invoice import Adjustment, GatewayInvoice
+from connector.model.other import is_other
 from connector.model.period import Period, bill_date
 from connector.model.pricing import computed
 from connector.model.release import COMPUTED
@@ -110,9 +111,10 @@ def charges_of(
 
 
 def _supplement(tx: Connection, draft: GatewayInvoice) -> Charge | None:
-    """A supplementary charge's draft, which it does not know yet because we died after making it."""
+    """A draft made for a charge that does not know it yet because we died after making it."""
     charge = charges.get(tx, draft.charge) if draft.charge else None
-    return charge if charge is not None and charge.number and not charge.gateway_invoice else None
+    ours = charge is not None and (charge.number > 0 or is_other(charge.unit))
+    return charge if ours and charge is not None and not charge.gateway_invoice else None
 
 
 def _write_off_second(desk: Desk, charge: Charge, draft: GatewayInvoice) -> None:

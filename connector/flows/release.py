@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 
-from connector.errors import Rejected
-from connector.flows import agreements, holding
+from connector.errors import OutcomeUnknown, Rejected, RetryLater
+from connector.flows import agreements, decisions, holding
 from connector.flows.bills import UnitBills, read_bills
 from connector.flows.desk import Desk
 from connector.flows.drafts import charges_of, missing_drafts
 from connector.flows.elsewhere import UNFINISHED, take_over_daily, tidy
+from connector.flows.other_invoices import Standing, standing
 from connector.flows.round import Round, facts_of, gather, is_old, read_books
 from connector.flows.supplements import supplements
 from connector.flows.watch import watch_all
@@ -52,7 +53,9 @@ def release(desk: Desk, *, full: bool = True) -> Released:
     round_: Round | None = None
     broken: Exception | None = None
     try:
+        others = _others(desk, drafts, report)
         _look_for_drafts(desk, units, bills, drafts, full=full)
+        units, bills = {**units, **others.units}, {**bills, **others.bills}
         pairs, report.unknown = charges_of(desk, units, drafts)
         round_ = gather(desk, units, bills, pairs)
         _all_drafts(desk, round_, pairs, report)
@@ -60,11 +63,25 @@ def release(desk: Desk, *, full: bool = True) -> Released:
         broken = error
     report.watched, refusals = watch_all(desk, round_ or gather(desk, units, bills, []))
     report.failed.extend(refusals)
+    decisions.ask(desk)
     if broken is not None:
         raise broken
     with desk.store.begin() as tx:
         freshness.succeeded(tx, "release", now=desk.now())
     return report
+
+
+def _others(desk: Desk, drafts: list[GatewayInvoice], report: Released) -> Standing:
+    """Invoices that no agreement bills. One that cannot be read keeps no agreement's charge back."""
+    try:
+        others = standing(desk)
+    except (Rejected, RetryLater, OutcomeUnknown) as error:
+        report.failed.append(f"invoices that no agreement bills: {error}")
+        return Standing()
+    there = {draft.id for draft in drafts}
+    drafts.extend(draft for draft in others.drafts if draft.id not in there)
+    report.failed.extend(others.failed)
+    return others
 
 
 def _look_for_drafts(

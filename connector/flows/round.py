@@ -7,22 +7,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.flows import books_invoices, late
+from connector.flows import again, books_invoices, late
 from connector.flows.bills import UnitBills
 from connector.flows.desk import Desk, Settings
 from connector.flows.enrol import with_method
 from connector.flows.others import NOBODY, Others, read_others
 from connector.flows.supplements import left_of
 from connector.model.agreement import BillingUnit, Payer
+from connector.model.approval import Approval, went_out
 from connector.model.charge import BreakdownLine, Charge, ChargeState
 from connector.model.explain import prorations
 from connector.model.invoice import BooksInvoice, Customer, GatewayInvoice, PsaInvoice
 from connector.model.money import Money, total
+from connector.model.other import cap_hold, is_other, questions
 from connector.model.period import Period, bill_date
 from connector.model.pricing import breakdown
 from connector.model.release import Facts, Held, Policy, Release, decide
 from connector.model.supplement import own_bills
-from connector.store import charges, freshness, overrules, payers
+from connector.store import approvals, charges, freshness, overrules, payers
 from connector.store import settings as stored_settings
 from connector.store import units as billing_units
 
@@ -44,7 +46,9 @@ class Round:
     overruled: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)  # by charge: hold -> amount
     charges: Mapping[tuple[str, Period], tuple[Charge, ...]] = field(default_factory=dict)  # by billing unit and period
     owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit that charges for it
+    approvals: Mapping[str, Sequence[Approval]] = field(default_factory=dict)  # by charge
     others: Others = NOBODY
+    again: frozenset[str] = frozenset()  # charges that collect again what went back
 
 
 def gather(
@@ -59,6 +63,7 @@ def gather(
         rows = {row.customer: row for row in payers.every(tx)}
         every = charges.every(tx)
         overruled = overrules.every(tx)
+        collected_again = again.every(tx)
         owners = billing_units.charging(tx, {charge.unit for charge, _ in pairs})
     watched = [charge for charge in every if charge.state is ChargeState.RELEASED]
     last = fresh.get(desk.psa.name)
@@ -72,6 +77,7 @@ def gather(
         data_age=desk.now() - last if last else timedelta(days=365),
         paused=paused,
         overruled=overruled,
+        again=collected_again,
         charges=_by_period(every),
         owners=owners,
     )
@@ -170,9 +176,26 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, b
         owners=round_.owners,
         prorated=prorations(unit, charge.period),
         released_by_person=round_.overruled.get(charge.id, {}),
+        approvals=tuple(round_.approvals.get(charge.id, ())),
+        earlier=len(_earlier(desk, charge)),
         others=round_.others.holds(unit.key, draft.customer, bills, bill_date(charge.period, unit.timing)),
     )
+    if is_other(charge.unit):
+        return _of_other(desk, charge, facts)
     return _of_supplement(desk, round_, charge, facts) if charge.number else facts
+
+
+def _of_other(desk: Desk, charge: Charge, facts: Facts) -> Facts:
+    """One invoice that no agreement bills, even if it is applied to one: compared with nothing, and never computed."""
+    rules, bill = desk.settings.other, facts.bills[0] if facts.bills else None
+    approve = "always" if facts.policy.approve == "always" else "never"  # it has no first periods
+    return replace(
+        facts,
+        owners={},
+        asked=questions(rules, bill, charge.psa_number, charge.payer),
+        others=(*facts.others, *(cap_hold(rules, bill, charge.payer) if bill is not None else ())),
+        policy=replace(facts.policy, computed_when_missing=False, approve=approve),
+    )
 
 
 def _of_supplement(desk: Desk, round_: Round, charge: Charge, facts: Facts) -> Facts:
@@ -181,7 +204,8 @@ def _of_supplement(desk: Desk, round_: Round, charge: Charge, facts: Facts) -> F
     on_it = {bill.id: [other for other in others if other.psa_invoice == bill.id] for bill in facts.bills}
     shared = [other for of_bill in on_it.values() for other in of_bill]
     late_books = late.of_all(desk, shared, charge.currency)[1]
-    said = f"Billed in addition: invoice {charge.psa_number}"
+    said = again.describe(charge, round_.again)
+    held = facts.policy.supplementary_held and charge.id not in round_.again  # who decided to collect again has approved it
     return replace(
         facts,
         bills=tuple(left_of(desk, bill, others) for bill in facts.bills),
@@ -190,7 +214,7 @@ def _of_supplement(desk: Desk, round_: Round, charge: Charge, facts: Facts) -> F
         computed_lines=(BreakdownLine(kind="supplement", description=said, amount=charge.computed, source="PSA invoice"),),
         prorated=(),
         previous=None,
-        policy=replace(facts.policy, computed_when_missing=False),
+        policy=replace(facts.policy, computed_when_missing=False, supplementary_held=held),
         supplementary=True,
     )
 
@@ -236,6 +260,12 @@ def _previous(desk: Desk, charge: Charge) -> Money | None:
     with desk.store.read() as tx:
         earlier = [c for c in charges.of_unit(tx, charge.unit) if c.period < charge.period and c.owed and c.number == 0]
     return max(earlier, key=lambda c: c.period).owed if earlier else None
+
+
+def _earlier(desk: Desk, charge: Charge) -> tuple[Charge, ...]:
+    """The regular charges of periods before this one that went out."""
+    with desk.store.read() as tx:
+        return went_out(charges.of_unit(tx, charge.unit), before=charge.period)
 
 
 def _reversed(charge: Charge) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from connector.model.charge import Charge, ChargeState
 from connector.model.money import Money
+from connector.model.period import Period
 
 NOT_APPROVED = "not_approved"  # name of the hold
 
@@ -72,3 +74,9 @@ def standing(amount: Money, given: Sequence[Approval], *, second_above: Money | 
         last = max(before, key=lambda a: a.at)
         return Standing(asked=Asked.AGAIN, message=f"{last.who} approved {last.amount}, and it is {amount} now")
     return Standing(asked=Asked.YES, message="nobody has approved it yet")
+
+
+def went_out(of_unit: Iterable[Charge], *, before: Period) -> tuple[Charge, ...]:
+    """The regular charges of earlier periods that a payer was asked to pay."""
+    done = (ChargeState.RELEASED, ChargeState.PAID, ChargeState.ENDED)
+    return tuple(c for c in of_unit if not c.number and c.period < before and c.state in done)

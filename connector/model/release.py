@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
+from connector.model.approval import NOT_APPROVED, Approval, is_wanted, standing
 from connector.model.charge import BreakdownLine
 from connector.model.explain import sum_up
 from connector.model.invoice import Adjustment, BooksInvoice, Customer, GatewayInvoice, PsaInvoice
@@ -17,7 +18,7 @@ MINIMUM_MINOR = 50  # less is put on the customer's balance at the gateway and c
 # What a person may overrule: the amount is known, and so is who owes it. Every other hold has a way on of its own.
 OVERRULABLE = frozenset(
     {"cap", "change", "card_expired", "stale_data", "balances_differ", "unapplied_credit", "supplementary"}
-    | {"shadowed", "foreign_subscription"}
+    | {"shadowed", "foreign_subscription", "other_cap"}
 )
 SUPPLEMENTARY = "supplementary"  # asked before it is due, so that there is time to answer
 COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
@@ -36,6 +37,10 @@ class Policy:
     max_change_percent: Decimal | None
     max_change: Money | None
     supplementary_held: bool = True  # a period billed again is charged when a person has approved it
+    mandate_maximum: Money | None = None  # the payer has authorised no more for one debit
+    approve: str = "never"  # first_periods, always or never: which regular charges a person has to approve
+    approve_periods: int = 2
+    second_above: Money | None = None  # above it a second person has to say so, too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +69,10 @@ class Facts:
     prorated: tuple[BreakdownLine, ...] = ()  # what proration would come to, if the invoice has it
     released_by_person: Mapping[str, Money] = field(default_factory=dict)  # hold -> the amount for which a person overruled it
     supplementary: bool = False  # the period was charged before and is billed again
+    asked: tuple[Reason, ...] = ()  # what somebody has to answer first, of an invoice that no agreement bills
     others: tuple[Reason, ...] = ()  # because another product may collect it (model/others.py)
+    approvals: tuple[Approval, ...] = ()
+    earlier: int = 0  # regular charges of the same billing unit that went out before
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +193,9 @@ def _owed(bill: PsaInvoice, books: tuple[BooksInvoice, ...]) -> Money:
 
 def _questions(facts: Facts) -> Iterator[Reason]:
     """Without an answer to these there is no amount and no date."""
+    if facts.asked:
+        yield from facts.asked
+        return
     if not facts.collect:
         yield Reason(
             name="not_opted_in",
@@ -246,6 +257,15 @@ def _guards(facts: Facts, bill: PsaInvoice | None, owed: Money) -> Iterator[Reas
     if bill is not None:
         yield from _bill_guards(facts, bill)
     yield from amount_guards(facts.policy, owed, facts.previous)
+    yield from _approval(facts, bill)
+
+
+def _approval(facts: Facts, bill: PsaInvoice | None) -> Iterator[Reason]:
+    if facts.supplementary or not is_wanted(facts.policy.approve, facts.policy.approve_periods, facts.earlier):
+        return
+    found = standing(due_amount(bill, facts.computed), facts.approvals, second_above=facts.policy.second_above)
+    if found.waits:
+        yield Reason(name=NOT_APPROVED, message=found.message, way_on="look at `connector billing-run`, then `connector approve`")
 
 
 def _state_guards(facts: Facts) -> Iterator[Reason]:
@@ -261,7 +281,7 @@ def _state_guards(facts: Facts) -> Iterator[Reason]:
         yield Reason(
             name="reversed",
             message="money of this charge went back to the payer; it is not collected again by itself",
-            way_on="decide what the payer owes, then bill it in the PSA",
+            way_on="connector holds shows it; decide: connector decide CHARGE recollect, credit or write-off",
         )
     if facts.customer.default_method is None:
         yield Reason(
@@ -345,6 +365,12 @@ def amount_guards(policy: Policy, owed: Money, previous: Money | None) -> Iterat
             name="cap",
             message=f"{owed} is above the cap of {policy.cap} per charge",
             way_on="overrule it (connector release), raise charging.cap_per_charge, or collect this one outside autopay",
+        )
+    if policy.mandate_maximum is not None and policy.mandate_maximum.currency == owed.currency and owed > policy.mandate_maximum:
+        yield Reason(
+            name="mandate_maximum",
+            message=f"{owed} is above the {policy.mandate_maximum} that the payer has authorised for one debit",
+            way_on="let the payer authorise more and raise charging.mandate_maximum, or collect this one outside autopay",
         )
     if previous is None or previous.minor <= 0 or policy.max_change_percent is None or policy.max_change is None:
         return

@@ -1,0 +1,222 @@
+"""Project, time and materials, and product invoices of payers who agreed to it: each is debited by itself, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from connector.flows import overrule
+from connector.model.charge import Charge, ChargeState
+from connector.store import other_invoices
+from connector.store.other_invoices import Uncollected
+from tests.e2e.charging import agreement, at_stripe, collected, debits, hold_names, only
+from tests.e2e.msp import Msp, msp
+
+ALL = {"project": True, "time_and_materials": True, "product": True}
+
+
+def opted_in(m: Msp, id: int, *, cap: str = "5000", books: Any = None, **sorts: bool) -> None:
+    """The payer of this agreement agreed to it; the agent begins anew with that."""
+    payer = agreement(m, id)["billToCompany"]["id"]
+    collect = {"other_invoices": sorts or ALL, "payers": {str(payer): {"cap": cap}}}
+    m.restart(collect=collect, **({"books": None} if books is None else {}))
+
+
+def days(m: Msp, *dates: str) -> None:
+    for day in dates:
+        m.to(day)
+        m.cycle()
+
+
+def invoice(m: Msp, id: int, amount: str = "1200.00", **fields: Any) -> dict[str, Any]:
+    """Due on receipt, of the agreement's payer."""
+    company = agreement(m, id)["billToCompany"]["id"]
+    return dict(m.act("office.create_other_invoice", company=company, amount=amount, **{"due_days": 0, **fields}))
+
+
+def others(m: Msp) -> list[Charge]:
+    return [charge for charge in m.charges() if "invoice-" in charge.unit]
+
+
+def listed(m: Msp) -> list[Uncollected]:
+    with m.agent.store.read() as tx:
+        return other_invoices.every(tx)
+
+
+def in_psa(m: Msp, invoice: dict[str, Any]) -> dict[str, Any]:
+    return dict(only([row for row in m.psa_invoices() if row["id"] == invoice["id"]]))
+
+
+def test_an_opted_in_payers_project_invoice_is_debited_once_and_written_back(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        id = m.sign_up()
+        opted_in(m, id, books=True)
+        days(m, "2026-02-02", "2026-02-03")
+        made = invoice(m, id, type="Progress")
+        days(m, "2026-02-04", "2026-02-05", "2026-02-06", "2026-02-10")
+
+        charge = only(others(m))
+        assert debits(m)[charge.id] == [120000]
+        assert (charge.state, charge.psa_invoice) == (ChargeState.PAID, str(made["id"]))
+        assert in_psa(m, made)["balance"] == 0
+        assert collected(m) == 50000 + 120000
+        assert m.undelivered() == []
+        assert len(m.books("Payment")) == 2
+        assert listed(m) == []
+        assert m.holds() == []
+        assert m.reconcile().ties
+
+
+def test_nothing_but_the_agreements_bills_is_collected_while_it_is_off(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        days(m, "2026-02-02", "2026-02-03")
+        made = invoice(m, id)
+        days(m, "2026-02-04", "2026-02-10")
+
+        (row,) = listed(m)
+        assert (row.number, row.payer_name, row.open.minor) == (made["number"], "Contoso Dental", 120000)
+        assert others(m) == []
+        assert collected(m) == 50000
+
+
+def test_only_the_sorts_that_were_chosen_are_collected(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id, project=True)
+        days(m, "2026-02-02")
+        project, work = invoice(m, id, type="Progress"), invoice(m, id, "300.00")
+        down = invoice(m, id, "400.00", type="DownPayment")
+        days(m, "2026-02-03", "2026-02-04")
+
+        assert [charge.psa_invoice for charge in others(m)] == [str(project["id"])]
+        assert [row.psa_invoice for row in listed(m)] == [str(work["id"]), str(down["id"])]
+        assert collected(m) == 50000 + 120000
+
+
+def test_an_invoice_above_the_payers_cap_is_held_until_a_person_overrules_it(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id, cap="1000")
+        days(m, "2026-02-02")
+        invoice(m, id)
+        days(m, "2026-02-03", "2026-02-04")
+        assert hold_names(m) == ["other_cap"]
+        assert collected(m) == 50000
+        overrule.overrule(m.agent.desk, only(others(m)).id, who="Ann", why="the customer agreed by e-mail")
+        days(m, "2026-02-05", "2026-02-06")
+
+        assert collected(m) == 50000 + 120000
+        assert m.holds() == []
+
+
+def test_an_invoice_waits_for_its_due_date_and_is_written_off_when_a_cheque_pays_it(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id)
+        days(m, "2026-02-02")
+        made = invoice(m, id, due_days=14)
+        days(m, "2026-02-05")
+        assert only(others(m)).state is ChargeState.WAITING
+        m.act("office.record_payment", invoice=made["id"], amount="1200.00")
+        days(m, "2026-02-17", "2026-02-18")
+
+        assert only(others(m)).state is ChargeState.WRITTEN_OFF
+        assert collected(m) == 50000
+
+
+def test_a_part_paid_by_cheque_leaves_the_rest_to_debit(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id)
+        days(m, "2026-02-02")
+        made = invoice(m, id, due_days=14)
+        days(m, "2026-02-05")
+        m.act("office.record_payment", invoice=made["id"], amount="200.00")
+        days(m, "2026-02-17", "2026-02-18")
+
+        assert debits(m)[only(others(m)).id] == [100000]
+        assert in_psa(m, made)["balance"] == 0
+        assert m.reconcile().ties
+
+
+def test_an_invoice_deleted_before_it_was_due_is_not_debited(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id)
+        days(m, "2026-02-02")
+        made = invoice(m, id, due_days=5)
+        days(m, "2026-02-03")
+        m.act("office.delete_invoice", invoice=made["id"])
+        days(m, "2026-02-08", "2026-02-12")
+
+        assert hold_names(m) == ["missing_invoice"]
+        assert collected(m) == 50000
+
+
+def test_credit_memos_are_never_collected_and_work_applied_to_the_agreement_is_no_shared_bill(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id)
+        days(m, "2026-02-02")
+        made = invoice(m, id, "300.00", agreement=id)
+        m.act("office.create_credit_memo", invoice=made["id"], amount="50.00", apply=False)
+        days(m, "2026-02-03", "2026-02-04")
+
+        assert sorted(amount for of_charge in debits(m).values() for amount in of_charge) == [30000, 50000]
+        assert m.holds() == []
+        assert m.reconcile().ties
+
+
+def test_what_was_invoiced_before_the_payer_was_opted_in_is_listed_and_not_collected(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        days(m, "2026-02-02")
+        before = invoice(m, id)
+        days(m, "2026-02-05")
+        opted_in(m, id)
+        days(m, "2026-02-06", "2026-02-10")
+
+        assert [row.psa_invoice for row in listed(m)] == [str(before["id"])]
+        assert "before 2026-02-0" in listed(m)[0].why
+        assert collected(m) == 50000
+
+
+def test_a_payer_who_is_opted_out_again_is_not_debited_for_what_waits(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id)
+        days(m, "2026-02-02")
+        invoice(m, id, due_days=3)
+        days(m, "2026-02-03")
+        m.restart(books=None)
+        days(m, "2026-02-06", "2026-02-07")
+
+        assert hold_names(m) == ["not_opted_in"]
+        assert collected(m) == 50000
+
+
+def test_after_a_restart_from_an_older_copy_of_the_store_nothing_is_debited_again(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None, write_back={"psa_payments": "accounting_sync"}) as m:
+        id = m.sign_up()
+        payer = agreement(m, id)["billToCompany"]["id"]
+        own = {"collect": {"other_invoices": ALL, "payers": {str(payer): {"cap": "5000"}}}, "books": None}
+        own["write_back"] = {"psa_payments": "accounting_sync"}
+        m.restart(**own)
+        days(m, "2026-02-02")
+        m.stack.close()
+        copy = (tmp_path / "connector.db").read_bytes()
+        m.restart(**own)
+        invoice(m, id)
+        days(m, "2026-02-03", "2026-02-04")
+        before = debits(m)
+        m.stack.close()
+        for rest in tmp_path.glob("connector.db-*"):
+            rest.unlink()
+        (tmp_path / "connector.db").write_bytes(copy)
+        m.restart(**own)
+        days(m, "2026-02-05", "2026-02-06")
+
+        assert debits(m) == before
+        assert only(others(m)).state is ChargeState.PAID
+        assert len(at_stripe(m)) == 2
