@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from connector.errors import ConnectorError, Rejected
 from connector.flows import enrol
+from connector.flows.decisions import note_intents
 from connector.flows.desk import Desk
 from connector.model.charge import Charge, ChargeState
 from connector.model.invoice import GatewayInvoice, GatewayInvoiceState
@@ -97,6 +98,7 @@ def settle(desk: Desk, charge: Charge) -> int:
     with desk.store.read() as tx:
         known = ledger.entries(tx, charge=charge.id)
     back = tuple((p, r) for p in paid if _may_have_gone_back(p, known) for r in desk.gateway.reversals(p.payment))
+    note_intents(desk, [reversal for _, reversal in back])
     entries = [_payment(desk, charge, p) for p in paid] + [_reversal(desk, charge, p, r) for p, r in back]
     return _record(desk, charge, invoice, [*entries, *_reinstated(desk, known, entries)])
 

@@ -8,7 +8,7 @@ from datetime import date
 import structlog
 
 from connector.errors import OutcomeUnknown, Rejected
-from connector.flows import holding, late
+from connector.flows import again, holding, late
 from connector.flows.bills import UnitBills
 from connector.flows.by_hand import collect_since, draft_by_hand
 from connector.flows.desk import Desk
@@ -30,6 +30,7 @@ def supplements(desk: Desk, units: Mapping[str, BillingUnit], bills: Mapping[str
         _add(desk, unit, period, bill)
     with desk.store.read() as tx:
         waiting = [c for c in charges.every(tx, UNFINISHED) if c.number and not c.gateway_invoice and c.unit in units]
+        collected_again = again.every(tx)
     if not waiting:
         return []
     live = {s.subscription.unit: s for s in desk.gateway.subscriptions()}
@@ -38,7 +39,7 @@ def supplements(desk: Desk, units: Mapping[str, BillingUnit], bills: Mapping[str
         if charge.unit not in live:
             holding.hold(desk, charge, (_no_subscription(charge),))
             continue
-        line = Adjustment(slot=COMPUTED, description=f"Billed in addition: invoice {charge.psa_number}", amount=charge.computed)
+        line = Adjustment(slot=COMPUTED, description=again.describe(charge, collected_again), amount=charge.computed)
         day = bill_date(charge.period, units[charge.unit].timing)
         try:
             drafts.append(_bound(desk, charge, draft_by_hand(desk, live[charge.unit], charge.id, day, line)))
@@ -85,7 +86,8 @@ def left_of(desk: Desk, bill: PsaInvoice, others: Sequence[Charge]) -> PsaInvoic
     if not on_it:
         return bill
     currency = bill.total.currency
-    return remainder(bill, charged=charged(on_it, currency), late=late.of_all(desk, on_it, currency)[0])
+    stands_for = charged(on_it, currency) - again.given_up(desk, on_it, currency)
+    return remainder(bill, charged=stands_for, late=late.of_all(desk, on_it, currency)[0])
 
 
 def _add(desk: Desk, unit: BillingUnit, period: Period, bill: PsaInvoice) -> None:

@@ -56,6 +56,12 @@ def of_payment(tx: Connection, payment: str) -> list[LedgerEntry]:
     return [_entry(row) for row in tx.execute(query).mappings()]
 
 
+def with_reversals(tx: Connection) -> list[str]:
+    """Charges of which money went back at some time, the oldest first."""
+    query = select(table.c.charge).where(table.c.kind == EntryKind.REVERSAL).order_by(table.c.id)
+    return list(dict.fromkeys(tx.execute(query).scalars()))
+
+
 def add_fee(tx: Connection, key: str, fee: Money) -> bool:
     """The gateway tells a fee later than the payment. False when one is known already: it stands."""
     return insert_new(tx, ledger_fee, {"key": key, "fee_minor": fee.minor, "currency": fee.currency})

@@ -125,6 +125,12 @@ def retry_parked(tx: Connection, id: int, *, now: datetime) -> bool:
     return _unpark(tx, id, state=DeliveryState.READY, run_at=now, attempts=0)
 
 
+def wake(tx: Connection, id: int, *, now: datetime) -> bool:
+    """What it waits for is there: tried again at once, also where it was parked. False when it is done or at work."""
+    waiting = update(table).where(table.c.id == id, table.c.state.in_([DeliveryState.READY, DeliveryState.PARKED]))
+    return tx.execute(waiting.values(state=DeliveryState.READY, run_at=now, attempts=0)).rowcount == 1
+
+
 def dismiss(tx: Connection, id: int, *, why: str, now: datetime) -> bool:
     """A person wrote it there by hand, or it needs no writing. False when it is not parked."""
     return _unpark(tx, id, state=DeliveryState.DONE, note=why, done_at=now)
