@@ -9,15 +9,32 @@ from datetime import date, datetime
 
 from connector.clock import SystemClock
 from connector.errors import ConnectorError, Rejected, RetryLater
+from connector.flows.decisions import asked
 from connector.flows.desk import Desk
+from connector.flows.naming import unit_names
 from connector.flows.reconcile import BY_HAND, CHECKED
 from connector.flows.settled import PARTLY_PAID
 from connector.flows.warnings import warnings
+from connector.model.approval import WAITS, waiting_sentences
 from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.ledger import EntryKind, LedgerEntry, net
 from connector.model.money import Money
-from connector.store import audit, charges, freshness, holds, ledger, outbox, payers, settings, shadow, switch, units
+from connector.store import (
+    audit,
+    charges,
+    freshness,
+    holds,
+    ledger,
+    other_invoices,
+    outbox,
+    payers,
+    settings,
+    shadow,
+    switch,
+    units,
+)
 from connector.store.freshness import Freshness
+from connector.store.other_invoices import Uncollected
 from connector.store.outbox import Delivery
 from connector.store.payers import PayerRow
 
@@ -63,12 +80,13 @@ class Overview:
     notices: tuple[str, ...]
     paused: str = ""  # who paused charging, since when and why
     shadow: str = ""  # since when shadow mode is on (a date)
+    uncollected: tuple[Uncollected, ...] = ()  # open invoices that no agreement bills
 
 
 def overview(desk: Desk) -> Overview:
     now = _now(desk)
     with desk.store.read() as tx:
-        names = {row.key: row.name for row in units.every(tx)}
+        names = unit_names(tx)
         rows = units.every(tx)
         waiting = [row.name for row in payers.every(tx) if not row.method]
         open_charges = charges.every(tx, NOT_DONE)
@@ -79,6 +97,7 @@ def overview(desk: Desk) -> Overview:
         attention = settings.get(tx, "needs_attention") or []
         refused = settings.get(tx, "refused") or []
         without = settings.get(tx, "due_without_invoice") or {}
+        waits = settings.get(tx, WAITS) or []
         partly = settings.get(tx, PARTLY_PAID) or {}
         checked = settings.get(tx, CHECKED) or {}
         stopped = switch.paused(tx)
@@ -94,10 +113,24 @@ def overview(desk: Desk) -> Overview:
         collected_this_month=net((e for e in entries if e.amount.currency == desk.settings.currency), desk.settings.currency),
         on_their_way=tuple(way),
         needs_attention=(*attention, *refused),
-        notices=(*_notices(desk, without), *_parked(way), *_mismatches(checked, fresh), *partly.values(), *warnings(desk)),
+        notices=(
+            *waiting_sentences(waits),
+            *_notices(desk, without),
+            *_parked(way),
+            *_mismatches(checked, fresh),
+            *partly.values(),
+            *asked(desk),
+            *warnings(desk),
+        ),
         paused=switch.sentence(stopped) if stopped else "",
         shadow=in_shadow,
+        uncollected=_uncollected(desk),
     )
+
+
+def _uncollected(desk: Desk) -> tuple[Uncollected, ...]:
+    with desk.store.read() as tx:
+        return tuple(other_invoices.every(tx))
 
 
 def _now(desk: Desk) -> datetime:

@@ -19,6 +19,7 @@ from connector.model.agreement import Unusable
 from connector.model.money import Money
 from connector.model.subscription import Arm, Cancel, Change, Create, Subscription, TakeOver, Update
 from connector.overview import Overview
+from connector.store.other_invoices import Uncollected
 from connector.store.payers import PayerRow
 
 
@@ -192,6 +193,7 @@ def show_overview(console: Console, facts: Overview) -> None:
         console.print(f"Waiting for a payment method: {', '.join(facts.awaiting)}  (links: connector enrol)")
     console.print(f"Collected this month: {facts.collected_this_month}")
     _show_planned(console, facts)
+    show_uncollected(console, facts.uncollected)
     _show_on_their_way(console, facts)
 
 
@@ -215,6 +217,17 @@ def _show_planned(console: Console, facts: Overview) -> None:
         on = charge.on.isoformat() if charge.on else ""
         rows.add_row(charge.name, charge.period, str(charge.amount), on, charge.state, Text(why))
     console.print(rows)
+
+
+def show_uncollected(console: Console, rows: Sequence[Uncollected]) -> None:
+    if not rows:
+        return
+    console.print()
+    listed = table("Open, not collected by autopay", "payer", "invoice", "dated", "due", "open", "why", right=("open",))
+    for row in rows:
+        due = row.due.isoformat() if row.due else ""
+        listed.add_row(Text(row.payer_name), row.number, row.dated.isoformat(), due, str(row.open), Text(row.why))
+    console.print(listed)
 
 
 def _show_on_their_way(console: Console, facts: Overview) -> None:

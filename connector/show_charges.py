@@ -19,7 +19,7 @@ from connector.model.explain import in_force, plain, title
 from connector.model.forecast import Coming
 from connector.model.ledger import EntryKind
 from connector.model.money import Money
-from connector.show import table
+from connector.show import show_uncollected, table
 
 KINDS = {"base": "base", "line": "line", "elsewhere": "paid elsewhere", "true_up": "true-up", "unexplained": "not explained"}
 STATES = {"released": "being collected", "written_off": "nothing was owed", "ended": "ended at the gateway"}
@@ -141,6 +141,7 @@ def show_forecast(console: Console, said: Forecast) -> None:
             sums.add_row(of_day.on.isoformat(), str(of_day.charges), str(of_day.amount))
         console.print(sums)
     _show_excluded(console, out)
+    show_uncollected(console, said.uncollected)
     for sentence in said.unusable:
         console.print(Text(f"! {sentence}", style="yellow"))
     read = f"{said.read_at:%Y-%m-%d %H:%M} UTC" if said.read_at else "never"
@@ -183,8 +184,8 @@ def _csv_row(row: Coming) -> tuple[str, ...]:
     last = str(row.period).partition("..")[2]
     return (
         row.on.isoformat(),
-        _safe(row.payer),
-        _safe(row.agreement),
+        safe(row.payer),
+        safe(row.agreement),
         row.unit,
         row.period.start.isoformat(),
         last,
@@ -193,12 +194,13 @@ def _csv_row(row: Coming) -> tuple[str, ...]:
         f"invoice {row.invoice}" if row.billed else "computed before tax",
         str(row.change.major) if row.change is not None else "",
         " ".join(reason.name for reason in row.reasons),
-        _safe("; ".join(f"{reason.message} -> {reason.way_on}" for reason in row.reasons)),
+        safe("; ".join(f"{reason.message} -> {reason.way_on}" for reason in row.reasons)),
         row.charge,
     )
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """A spreadsheet takes a text that begins like this for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

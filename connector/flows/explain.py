@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from connector.errors import ConnectorError, Rejected
 from connector.flows.desk import Desk
 from connector.flows.forecast import last_read
+from connector.flows.invoices_to_come import coming as coming_invoice
+from connector.flows.naming import name_of
 from connector.flows.outlook import living, outlooks
 from connector.model.bills import billed_by, following
 from connector.model.charge import BreakdownLine, Charge
@@ -64,10 +66,14 @@ class Explanation:
 
 
 def explain(desk: Desk, wanted: str, *, period: date | None = None) -> Explanation:
-    """`wanted`: an agreement's id, a billing unit's key, or a name's beginning. `period`: any day of it; none: the next charge.
+    """`wanted`: an agreement's id, a billing unit's key, a name's beginning, or a charge for an invoice that no agreement
+    bills (also by `invoice` and its number). `period`: any day of it; none: the next charge.
 
     Rejected when there is no one such agreement, or no such charge.
     """
+    of_invoice = _of_invoice(desk, wanted)
+    if of_invoice is not None:
+        return _of_one_invoice(desk, of_invoice)
     row = find_unit(desk, wanted)
     with desk.store.read() as tx:
         every = charges.of_unit(tx, row.key)
@@ -94,6 +100,42 @@ def find_unit(desk: Desk, wanted: str) -> UnitRow:
 def _is_called(row: UnitRow, wanted: str) -> bool:
     names = (row.name, row.payer_name, row.name.removeprefix(f"{row.payer_name}: "))
     return bool(wanted) and any(name.casefold().startswith(wanted.casefold()) for name in names)
+
+
+# A charge for an invoice that no agreement bills
+
+
+def _of_invoice(desk: Desk, wanted: str) -> Charge | None:
+    number = wanted.removeprefix("invoice").strip() if wanted.startswith("invoice ") else ""
+    with desk.store.read() as tx:
+        found = [c for c in charges.of_invoices(tx) if wanted in (c.id, c.unit) or (number and number == c.psa_number)]
+    return found[-1] if found else None
+
+
+def _of_one_invoice(desk: Desk, charge: Charge) -> Explanation:
+    amount = charge.owed if charge.owed is not None else charge.computed
+    to_come = charge.state in TO_COME
+    bill = desk.psa.invoice(charge.psa_invoice) if to_come else None
+    if bill is not None:
+        amount = bill.balance
+        own = BreakdownLine(
+            kind="base", description=f"Invoice {bill.number}", amount=bill.subtotal, source=f"invoice {bill.number}"
+        )
+    lines = sum_up((own,), bill, amount) if bill is not None else complete(charge.breakdown, amount)
+    with desk.store.read() as tx:
+        name = name_of(tx, charge)
+    return Explanation(
+        unit=charge.unit,
+        name=name,
+        period=charge.period,
+        amount=amount,
+        lines=lines,
+        before=None,
+        differences=(),
+        happened=None if to_come else _happened(desk, charge),
+        coming=replace(coming_invoice(desk, charge), amount=amount) if to_come else None,
+        read_at=last_read(desk),
+    )
 
 
 # A charge that happened

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from connector.flows.desk import Desk
+from connector.flows.invoices_to_come import invoices_to_come
 from connector.flows.outlook import living, outlooks
 from connector.model.forecast import Coming, Total, coming, totals
-from connector.store import freshness, settings
+from connector.store import freshness, other_invoices, settings
+from connector.store.other_invoices import Uncollected
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,16 +24,19 @@ class Forecast:
     rows: tuple[Coming, ...]
     totals: tuple[Total, ...]
     unusable: tuple[str, ...]
+    uncollected: tuple[Uncollected, ...] = ()  # open invoices that no agreement bills, as they were last read
 
 
 def forecast(desk: Desk, *, days: int) -> Forecast:
     """By date, then name. RetryLater when the PSA cannot be asked for its invoices."""
     until = desk.today() + timedelta(days=days)
     rows = [row for outlook in outlooks(desk, living(desk)) for row in coming(outlook, until)]
+    rows += [row for row in invoices_to_come(desk) if row.on <= until]
     rows.sort(key=lambda row: (row.on, row.name.casefold(), row.period))
     with desk.store.read() as tx:
         unusable = settings.get(tx, "needs_attention") or []
         paused = bool(settings.get(tx, "paused"))
+        uncollected = tuple(other_invoices.every(tx))
     return Forecast(
         today=desk.today(),
         until=until,
@@ -40,6 +45,7 @@ def forecast(desk: Desk, *, days: int) -> Forecast:
         rows=tuple(rows),
         totals=totals(rows),
         unusable=tuple(unusable),
+        uncollected=uncollected,
     )
 
 

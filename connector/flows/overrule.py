@@ -8,10 +8,14 @@ from datetime import date
 
 from connector.errors import Rejected
 from connector.flows.desk import Desk
+from connector.flows.naming import unit_names
+from connector.flows.outlook import living
+from connector.flows.round import policy_of
+from connector.model.approval import Approval, needed, people
 from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.money import Money
 from connector.model.release import OVERRULABLE
-from connector.store import audit, charges, holds, overrules, units
+from connector.store import approvals, audit, charges, holds, overrules, units
 from connector.store.units import UnitRow
 
 
@@ -43,8 +47,13 @@ def held(desk: Desk, *, name: str = "", payer: str = "") -> list[HeldCharge]:
     with desk.store.read() as tx:
         active = holds.active(tx)
         rows = {row.key: row for row in units.every(tx)}
+        names = unit_names(tx)
         found = [charges.get(tx, id) for id in dict.fromkeys(hold.charge for hold in active)]
-    listed = [_held(charge, rows.get(charge.unit), active) for charge in found if charge is not None]
+    listed = [
+        _held(charge, names.get(charge.unit, charge.unit), rows.get(charge.unit), active)
+        for charge in found
+        if charge is not None
+    ]
     return [
         one
         for one in listed
@@ -52,11 +61,11 @@ def held(desk: Desk, *, name: str = "", payer: str = "") -> list[HeldCharge]:
     ]
 
 
-def _held(charge: Charge, row: UnitRow | None, active: Sequence[Hold]) -> HeldCharge:
+def _held(charge: Charge, name: str, row: UnitRow | None, active: Sequence[Hold]) -> HeldCharge:
     return HeldCharge(
         charge=charge.id,
-        name=row.name if row else charge.unit,
-        payer=row.payer if row else "",
+        name=name,
+        payer=row.payer if row else charge.payer,
         period=str(charge.period),
         state=str(charge.state),
         on=charge.charge_date,
@@ -88,6 +97,9 @@ def overrule(desk: Desk, charge: str, *, name: str = "", amount: Money | None = 
         raise Rejected(
             f"{one.name}: the amount is {one.amount} now and no longer {amount}; look at it again", code="amount_changed"
         )
+    waits = _second_person(desk, one, names, who, why)
+    if waits:
+        raise Rejected(waits, code="second_person")
     with desk.store.begin() as tx:
         overrules.add(tx, charge, names, one.amount, now=desk.now())
         for hold in names:
@@ -102,6 +114,34 @@ def overrule(desk: Desk, charge: str, *, name: str = "", amount: Money | None = 
                 now=desk.now(),
             )
     return one
+
+
+def _second_person(desk: Desk, one: HeldCharge, names: Sequence[str], who: str, why: str) -> str:
+    """Above the limit two people have to overrule a hold: the first one is remembered. Why it is not done yet, or ""."""
+    above = _second_above(desk, one.charge)
+    if needed(one.amount, above) < 2:
+        return ""
+    with desk.store.begin() as tx:
+        for name in names:
+            if who.strip().casefold() not in {p.casefold() for p in people(approvals.of(tx, one.charge), name, one.amount)}:
+                given = Approval(charge=one.charge, what=name, amount=one.amount, who=who.strip(), why=why, at=desk.now())
+                approvals.add(tx, given)
+                what = f"asked to overrule hold {name} of charge {one.charge}"
+                audit.write(tx, who=who, what=what, why=why, after={"amount": str(one.amount)}, now=desk.now())
+        said = approvals.of(tx, one.charge)
+    if all(len(people(said, name, one.amount)) > 1 for name in names):
+        return ""
+    return (
+        f"{one.name}, {one.amount}: noted for {who}. Above {above} a second person has to overrule it too:"
+        f" connector release {one.charge} --as THEIR-NAME --why TEXT"
+    )
+
+
+def _second_above(desk: Desk, charge: str) -> Money | None:
+    with desk.store.read() as tx:
+        stored = charges.get(tx, charge)
+    unit = next((unit for unit in living(desk) if stored is not None and unit.key == stored.unit), None)
+    return (policy_of(desk.settings, unit) if unit is not None else desk.settings.policy).second_above
 
 
 def _one(desk: Desk, charge: str) -> HeldCharge:

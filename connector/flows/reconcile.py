@@ -15,6 +15,7 @@ from connector.flows import agreements, collect, settled
 from connector.flows.bills import UnitBills, read_bills
 from connector.flows.books_invoices import known_payer, of_payer
 from connector.flows.desk import Desk
+from connector.flows.naming import name_of
 from connector.model.agreement import BillingUnit
 from connector.model.charge import Charge, ChargeState
 from connector.model.drift import Drift, Row, compare
@@ -22,7 +23,7 @@ from connector.model.invoice import BooksInvoice, Posted, PsaInvoice
 from connector.model.ledger import EntryKind, LedgerEntry, net, went_back
 from connector.model.money import Money, total
 from connector.model.period import Period
-from connector.store import charges, freshness, ledger, links, outbox, settings, units
+from connector.store import charges, freshness, ledger, links, outbox, settings
 from connector.store.outbox import Delivery, DeliveryState
 
 DAYS = 92
@@ -147,9 +148,9 @@ def _subject(
     found = [invoice for invoice in bills[unit].bills.of(period) if invoice.id not in others] if unit in bills else []
     bill = _bill(desk, charge, found)
     with desk.store.read() as tx:
-        row = units.get(tx, unit)
+        called = name_of(tx, charge) if charge is not None else unit
         entries = tuple(entry for c in together for entry in ledger.entries(tx, charge=c.id))
-    name = known[unit].name if unit in known else row.name if row else unit
+    name = known[unit].name if unit in known else called
     return _Subject(
         unit=unit,
         name=f"{name}, billed in addition" if charge is not None and charge.number else name,

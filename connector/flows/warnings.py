@@ -48,3 +48,5 @@ def _unknown_names(desk: Desk, rows: Iterable[UnitRow]) -> Iterator[str]:
     ):
         for id in sorted(given.keys() - known):
             yield f"charging.{setting}.{id}: no agreement that the field mapping takes has this id, so it holds for nobody."
+    for id in sorted(desk.settings.other.payers.keys() - payer_ids):
+        yield f"collect.payers.{id}: no agreement that the field mapping takes is billed to this company, so it holds for nobody."

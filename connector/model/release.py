@@ -121,7 +121,7 @@ Decision = NotYetDue | Held | WriteOff | Release
 
 def decide(facts: Facts) -> Decision:
     """Rules 2 to 6 of the design, for one draft."""
-    questions = tuple(_questions(facts))
+    questions = facts.asked or tuple(_questions(facts))
     if questions:
         return Held(reasons=questions, on=None, bill=None)
     bill = facts.bills[0] if facts.bills else None
@@ -193,9 +193,6 @@ def _owed(bill: PsaInvoice, books: tuple[BooksInvoice, ...]) -> Money:
 
 def _questions(facts: Facts) -> Iterator[Reason]:
     """Without an answer to these there is no amount and no date."""
-    if facts.asked:
-        yield from facts.asked
-        return
     if not facts.collect:
         yield Reason(
             name="not_opted_in",

@@ -13,6 +13,7 @@ from sqlalchemy import update as update_rows
 
 from connector.model.charge import BreakdownLine, Charge, ChargeState
 from connector.model.money import MixedCurrency, Money
+from connector.model.other import PREFIX
 from connector.model.period import Period
 from connector.store.schema import charge as table
 from connector.store.sql import for_update, insert_new
@@ -76,6 +77,11 @@ def every(tx: Connection, states: Collection[ChargeState] | None = None) -> list
 def of_unit(tx: Connection, unit: str) -> list[Charge]:
     """The oldest period first."""
     return _all(tx, table.c.unit == unit)
+
+
+def of_invoices(tx: Connection) -> list[Charge]:
+    """Those for invoices that no agreement bills: each has a billing unit of its own, which is in no other table."""
+    return _all(tx, table.c.unit.like(f"%:{PREFIX}%"))
 
 
 def by_gateway_invoice(tx: Connection, id: str) -> Charge | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from connector.flows import overrule
+from connector.flows import explain, forecast, overrule
 from connector.model.charge import Charge, ChargeState
+from connector.overview import overview
 from connector.store import other_invoices
 from connector.store.other_invoices import Uncollected
 from tests.e2e.charging import agreement, at_stripe, collected, debits, hold_names, only
@@ -220,3 +221,76 @@ def test_after_a_restart_from_an_older_copy_of_the_store_nothing_is_debited_agai
         assert debits(m) == before
         assert only(others(m)).state is ChargeState.PAID
         assert len(at_stripe(m)) == 2
+
+
+def test_the_forecast_the_status_and_the_explanation_name_what_is_collected_and_what_is_not(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id, project=True)
+        days(m, "2026-02-02")
+        project = invoice(m, id, type="Progress", due_days=10)
+        work = invoice(m, id, "300.00")
+        days(m, "2026-02-03")
+        charge = only(others(m))
+        said = forecast.forecast(m.agent.desk, days=40)
+        shown = overview(m.agent.desk)
+        before = explain.explain(m.agent.desk, f"invoice {project['number']}")
+        days(m, "2026-02-13", "2026-02-14")
+        after = explain.explain(m.agent.desk, charge.id)
+
+        row = only([row for row in said.rows if row.charge == charge.id])
+        assert (row.on.isoformat(), row.amount.minor, row.reasons) == ("2026-02-12", 120000, ())
+        assert row.name == f"Contoso Dental: invoice {project['number']}"
+        assert [(one.number, one.open.minor) for one in said.uncollected] == [(work["number"], 30000)]
+        assert shown.uncollected == said.uncollected
+        assert row.name in [planned.name for planned in shown.planned]
+        assert (before.amount.minor, [line.kind for line in before.lines]) == (120000, ["base"])
+        assert after.happened is not None
+        assert sum(line.amount.minor for line in after.lines) == after.amount.minor == 120000
+
+
+def test_the_invoices_tax_is_a_line_of_its_own(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id)
+        days(m, "2026-02-02")
+        made = invoice(m, id, "100.00", due_days=2)
+        for name, value in (("salesTax", 8.25), ("total", 108.25), ("balance", 108.25)):
+            m.act("office.set_field", record="invoices", id=made["id"], field=name, value=value)
+        days(m, "2026-02-05", "2026-02-06")
+
+        charge = only(others(m))
+        assert [(line.kind, line.amount.minor) for line in charge.breakdown] == [("base", 10000), ("tax", 825)]
+        assert debits(m)[charge.id] == [10825]
+
+
+def test_a_company_that_nobody_knows_is_named_by_status(tmp_path: Path) -> None:
+    collect = {"other_invoices": ALL, "payers": {"987654": {"cap": "100"}}}
+    with msp(tmp_path, agreements=0, books=None, collect=collect) as m:
+        m.sign_up()
+        m.cycle()
+
+        assert any("collect.payers.987654" in notice for notice in overview(m.agent.desk).notices)
+
+
+def test_in_autotask_a_project_invoice_is_debited_once_and_marked_as_paid(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, psa="autotask", books=None) as m:
+        m.sign_up_in_autotask()
+        (payer,) = {charge.payer.partition(":")[2] for charge in _after_the_first_bill(m)}
+        m.restart(books=None, collect={"other_invoices": ALL, "payers": {payer: {"cap": "5000"}}})
+        days(m, "2026-02-03")
+        m.act("office.add_charge", company="Contoso Dental", amount="700.00", dated="2026-02-04", taxed=False)
+        (made,) = m.act("office.create_invoices", through="2026-02-04", dated="2026-02-04", due_days=0)
+        days(m, "2026-02-05", "2026-02-06", "2026-02-10")
+
+        charge = only(others(m))
+        assert debits(m)[charge.id] == [70000]
+        assert collected(m) == 50000 + 70000
+        assert only([row for row in m.psa_invoices() if row["id"] == made["id"]])["paidDate"]
+        assert m.undelivered() == []
+        assert m.holds() == []
+
+
+def _after_the_first_bill(m: Msp) -> list[Charge]:
+    days(m, "2026-02-02")
+    return m.charges()
