@@ -332,6 +332,7 @@ def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings
         return_url=str(config.serve.public_url or ""),
         durable_link=_durable_link(config),
         accounts=_accounts(config),
+        run_days_ahead=config.charging.run_days_ahead,
         other=policies.other_rules(config),
         worker=lease.holder(),
         progress=step,

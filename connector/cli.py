@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from connector import __version__, cli_adopt, cli_charging, cli_shadow
+from connector import __version__, cli_adopt, cli_charging, cli_decisions, cli_run, cli_shadow
 from connector.cli_common import (
     EXIT_BUSY,
     EXIT_CONFIG,
@@ -218,7 +218,7 @@ def enrol(
             show.show_link(terminal(), row, link)
 
 
-for command in (*cli_charging.COMMANDS, *cli_shadow.COMMANDS, *cli_adopt.COMMANDS):
+for command in (*cli_charging.COMMANDS, *cli_run.COMMANDS, *cli_decisions.COMMANDS, *cli_shadow.COMMANDS, *cli_adopt.COMMANDS):
     app.command()(command)
 
 

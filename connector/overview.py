@@ -96,10 +96,6 @@ def overview(desk: Desk) -> Overview:
         undelivered = outbox.undelivered(tx)
         attention = settings.get(tx, "needs_attention") or []
         refused = settings.get(tx, "refused") or []
-        without = settings.get(tx, "due_without_invoice") or {}
-        waits = settings.get(tx, WAITS) or []
-        partly = settings.get(tx, PARTLY_PAID) or {}
-        checked = settings.get(tx, CHECKED) or {}
         stopped = switch.paused(tx)
         in_shadow = str(shadow.mode(tx)["since"]) if shadow.is_on(tx) else ""
         way = [_on_its_way(desk, delivery, names) for delivery in undelivered]
@@ -113,19 +109,22 @@ def overview(desk: Desk) -> Overview:
         collected_this_month=net((e for e in entries if e.amount.currency == desk.settings.currency), desk.settings.currency),
         on_their_way=tuple(way),
         needs_attention=(*attention, *refused),
-        notices=(
-            *waiting_sentences(waits),
-            *_notices(desk, without),
-            *_parked(way),
-            *_mismatches(checked, fresh),
-            *partly.values(),
-            *asked(desk),
-            *warnings(desk),
-        ),
+        notices=_noted(desk, way, fresh),
         paused=switch.sentence(stopped) if stopped else "",
         shadow=in_shadow,
         uncollected=_uncollected(desk),
     )
+
+
+def _noted(desk: Desk, way: Sequence[OnItsWay], fresh: Sequence[Freshness]) -> tuple[str, ...]:
+    """Sentences, the most urgent first."""
+    with desk.store.read() as tx:
+        waits = settings.get(tx, WAITS) or []
+        without = settings.get(tx, "due_without_invoice") or {}
+        checked = settings.get(tx, CHECKED) or {}
+        partly = settings.get(tx, PARTLY_PAID) or {}
+    told = (*waiting_sentences(waits), *_notices(desk, without), *_parked(way), *_mismatches(checked, fresh))
+    return (*told, *partly.values(), *asked(desk), *warnings(desk))
 
 
 def _uncollected(desk: Desk) -> tuple[Uncollected, ...]:

@@ -141,7 +141,7 @@ def _fractions_of_cents(config: Config, document: Document) -> Iterator[Problem]
     parts += [(("charging", "payers", id), own) for id, own in config.charging.payers.items()]
     parts += [(("charging", "agreements", id), own) for id, own in config.charging.agreements.items()]
     for at, part in parts:
-        for name in ("cap_per_charge", "max_change_amount"):
+        for name in ("cap_per_charge", "max_change_amount", "mandate_maximum", "second_person_above"):
             amount: Decimal | None = getattr(part, name)
             if amount is not None and amount != round(amount, places):
                 message = f"{name}: amounts in {config.company.currency} have at most {places} decimal places"

@@ -47,6 +47,7 @@ class Settings:
     agreement_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     other: OtherRules = field(default_factory=OtherRules)
     accounts: Accounts = field(default_factory=Accounts)
+    run_days_ahead: int = 3  # the coming run is listed so early for approval
     worker: str = "agent"
     progress: Callable[[str, int, int], None] = field(default=lambda *_: None)  # what, done, of
 

@@ -11,11 +11,12 @@ from connector.flows.bills import UnitBills, read_bills
 from connector.flows.desk import Desk
 from connector.flows.round import policy_of
 from connector.model.agreement import BillingUnit
+from connector.model.approval import Approval
 from connector.model.bills import Bills
 from connector.model.charge import Charge, Hold
 from connector.model.forecast import TO_COME, Outlook
 from connector.model.money import Money
-from connector.store import charges, holds, overrules, payers, settings, units
+from connector.store import approvals, charges, holds, overrules, payers, settings, units
 from connector.store.payers import PayerRow
 from connector.store.units import UnitRow
 
@@ -30,6 +31,7 @@ class _Stored:
     charges: Mapping[str, Sequence[Charge]]  # by billing unit
     holds: Mapping[str, tuple[Hold, ...]]  # by charge
     overruled: Mapping[str, Mapping[str, Money]]
+    approvals: Mapping[str, Sequence[Approval]]
     units: Mapping[str, UnitRow]
     payers: Mapping[str, PayerRow]
     paused: bool
@@ -41,10 +43,12 @@ def living(desk: Desk) -> tuple[BillingUnit, ...]:
     return alive
 
 
-def outlooks(desk: Desk, wanted: Iterable[BillingUnit]) -> list[Outlook]:
-    """Reads the PSA's invoices of those that are opted in; nothing is written anywhere."""
+def outlooks(desk: Desk, wanted: Iterable[BillingUnit], bills: Mapping[str, UnitBills] | None = None) -> list[Outlook]:
+    """Reads the PSA's invoices of those that are opted in, unless they are given; nothing is written anywhere."""
     wanted = list(wanted)
     stored = _stored(desk)
+    if bills is not None:
+        return [_outlook(desk, unit, bills.get(unit.key), stored) for unit in wanted]
     open_ = [c.period.start for of_unit in stored.charges.values() for c in of_unit if c.state in TO_COME]
     bills = read_bills(desk, [unit for unit in wanted if unit.collect], since=min([*open_, desk.today() - LOOK_BACK]))
     return [_outlook(desk, unit, bills.get(unit.key), stored) for unit in wanted]
@@ -64,6 +68,7 @@ def _outlook(desk: Desk, unit: BillingUnit, bills: UnitBills | None, stored: _St
         collect_since=_collect_since(desk, stored.units.get(unit.key)),
         paused=stored.paused,
         overruled=stored.overruled,
+        approvals=stored.approvals,
     )
 
 
@@ -85,6 +90,7 @@ def _stored(desk: Desk) -> _Stored:
             charges=of_units,
             holds=held,
             overruled=overrules.every(tx),
+            approvals=approvals.every(tx),
             units={row.key: row for row in units.every(tx)},
             payers={row.key: row for row in payers.every(tx)},
             paused=bool(settings.get(tx, "paused")),

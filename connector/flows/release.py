@@ -9,6 +9,7 @@ from functools import partial
 
 from connector.errors import OutcomeUnknown, Rejected, RetryLater
 from connector.flows import agreements, decisions, holding
+from connector.flows.billing_run import note_run
 from connector.flows.bills import UnitBills, read_bills
 from connector.flows.desk import Desk
 from connector.flows.drafts import charges_of, missing_drafts
@@ -90,6 +91,7 @@ def _look_for_drafts(
     """Those that nobody made are made, and added to `drafts`; what is no draft any more finds its charge."""
     if full:
         _note_due_without_invoice(desk, bills)
+        note_run(desk, [unit for unit in units.values() if unit.key in bills], bills)
         take_over_daily(desk, units)
         drafts.extend(missing_drafts(desk, units, bills, drafts))
         there = {draft.id for draft in drafts}

@@ -63,6 +63,7 @@ def gather(
         rows = {row.customer: row for row in payers.every(tx)}
         every = charges.every(tx)
         overruled = overrules.every(tx)
+        approved = approvals.every(tx)
         collected_again = again.every(tx)
         owners = billing_units.charging(tx, {charge.unit for charge, _ in pairs})
     watched = [charge for charge in every if charge.state is ChargeState.RELEASED]
@@ -77,6 +78,7 @@ def gather(
         data_age=desk.now() - last if last else timedelta(days=365),
         paused=paused,
         overruled=overruled,
+        approvals=approved,
         again=collected_again,
         charges=_by_period(every),
         owners=owners,

@@ -15,7 +15,8 @@ from connector.model.agreement import Payer
 from connector.model.charge import Charge, ChargeState
 from connector.model.invoice import GatewayInvoice, PsaInvoice
 from connector.model.money import Money, total
-from connector.model.release import Keep, Reason, Reduce, Stop, Void, WatchDecision, watch
+from connector.model.release import Reason
+from connector.model.watch import Keep, Reduce, Stop, Void, WatchDecision, watch
 from connector.store import charges
 
 NOT_LOWERED = "not_lowered"

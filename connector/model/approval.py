@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from connector.model.money import Money
 from connector.model.period import Period
 
 NOT_APPROVED = "not_approved"  # name of the hold
+WAITS = "billing_run"  # setting: what of the coming run waits for approval, as the last round of release saw it
 
 
 class Asked(StrEnum):
@@ -44,6 +45,9 @@ class Standing:
     @property
     def waits(self) -> bool:
         return self.asked in (Asked.YES, Asked.AGAIN, Asked.SECOND)
+
+
+NOT_ASKED = Standing(asked=Asked.NO)
 
 
 def is_wanted(approve: str, periods: int, earlier: int) -> bool:
@@ -80,3 +84,11 @@ def went_out(of_unit: Iterable[Charge], *, before: Period) -> tuple[Charge, ...]
     """The regular charges of earlier periods that a payer was asked to pay."""
     done = (ChargeState.RELEASED, ChargeState.PAID, ChargeState.ENDED)
     return tuple(c for c in of_unit if not c.number and c.period < before and c.state in done)
+
+
+def waiting_sentences(stored: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    """Of what the setting WAITS holds: on, charges, amount."""
+    return tuple(
+        f"The run of {one['on']} ({one['charges']} charges, {one['amount']}) waits for approval: connector billing-run"
+        for one in stored
+    )

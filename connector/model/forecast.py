@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from connector.model.agreement import BillingUnit
+from connector.model.approval import NOT_APPROVED, NOT_ASKED, Approval, Standing, is_wanted, standing
 from connector.model.bills import Bills, billed_by, following
-from connector.model.charge import Charge, ChargeState, Hold
+from connector.model.charge import Charge, ChargeState, Hold, charge_id
 from connector.model.explain import last_day
 from connector.model.invoice import PsaInvoice
 from connector.model.money import Money, total
@@ -36,6 +37,7 @@ class Outlook:
     collect_since: date  # older bills without a charge are not collected by themselves
     paused: bool
     overruled: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)  # by charge: hold -> amount
+    approvals: Mapping[str, Sequence[Approval]] = field(default_factory=dict)  # by charge
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +61,7 @@ class Coming:
     charge: str = ""
     invoice: str = ""
     supplementary: bool = False  # billed in addition, for a period that was charged before
+    approval: Standing = NOT_ASKED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +83,7 @@ def coming(outlook: Outlook, until: date) -> tuple[Coming, ...]:
             continue  # paid elsewhere: it is written off
         last = before[max(before)] if before else None
         one = _one(outlook, period, bill, last)
-        found.append(one)
+        found.append(replace(one, approval=_approval(outlook, one, len(before))))
         before[period] = (one.amount if one.billed else None, computed(outlook.unit, period))
     found += [_supplement(outlook, charge) for charge in outlook.charges if charge.number and charge.state in TO_COME]
     return tuple(one for one in found if one.on <= until)
@@ -110,6 +113,15 @@ def _periods(outlook: Outlook, until: date) -> list[Period]:
             break
         period = following(outlook.unit, period)
     return sorted(p for p in wanted - done if p.end > outlook.unit.starts)
+
+
+def _approval(outlook: Outlook, row: Coming, earlier: int) -> Standing:
+    """`earlier`: regular charges that went out, or will have, before this one."""
+    policy = outlook.policy
+    if not is_wanted(policy.approve, policy.approve_periods, earlier):
+        return NOT_ASKED
+    given = outlook.approvals.get(charge_id(row.unit, row.period), ())
+    return standing(row.amount, given, second_above=policy.second_above)
 
 
 def _is_over(unit: BillingUnit, period: Period) -> bool:
@@ -193,6 +205,8 @@ def _terms(bills: Bills) -> timedelta:
 def _reasons(outlook: Outlook, row: Coming, bill: PsaInvoice | None, previous: Money | None) -> Iterator[Reason]:
     yield from _not_collected(outlook, row.period)
     for hold in outlook.holds.get(row.charge, ()):
+        if hold.name == NOT_APPROVED:
+            continue  # `approval` says how it stands now
         yield Reason(name=hold.name, message=hold.message, way_on=hold.way_on)
     yield from _of_the_bill(outlook, row, bill)
     if outlook.unit.collect and not outlook.enrolled:

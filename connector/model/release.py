@@ -1,4 +1,4 @@
-"""What happens to a drafted charge: wait, hold, write off or release; and to a released one until it is paid. Pure."""
+"""What happens to a drafted charge: wait, hold, write off or release. Pure. What happens to a released one: watch.py."""
 
 from __future__ import annotations
 
@@ -379,71 +379,3 @@ def amount_guards(policy: Policy, owed: Money, previous: Money | None) -> Iterat
             message=f"{owed} is {percent:.0f} % away from the last period's {previous}",
             way_on="see connector explain; overrule it (connector release), or correct the agreement",
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Keep:
-    """Nothing to do. `note` tells an admin why money is not coming, if it is not."""
-
-    note: Reason | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reduce:
-    by: Money
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Void:
-    pass
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stop:
-    """The gateway is not to try again until a person has decided."""
-
-    reason: Reason
-
-
-WatchDecision = Keep | Reduce | Void | Stop
-
-
-def watch(invoice: GatewayInvoice, *, open_now: Money | None, paused: bool) -> WatchDecision:
-    """A released invoice, compared each cycle until paid. `open_now`: what is still owed beside what the gateway collected of
-    it, None when the bill is gone."""
-    if paused and not invoice.in_flight:
-        return Stop(reason=Reason(name="paused", message="charging is paused for everybody", way_on="connector resume"))
-    if open_now is None:
-        return _gone(invoice)
-    surplus = invoice.amount_remaining - open_now
-    if surplus.minor <= 0:
-        return Keep(note=_stuck(invoice))
-    if invoice.in_flight:
-        reason = Reason(
-            name="in_flight",
-            message=f"{surplus} of it was paid elsewhere while a debit of {invoice.amount_remaining} is under way at the bank",
-            way_on="refund the difference when the debit has settled",
-        )
-        return Keep(note=reason)
-    if surplus >= invoice.amount_remaining:
-        return Void() if not invoice.amount_paid else Reduce(by=invoice.amount_remaining)
-    return Reduce(by=surplus)
-
-
-def _gone(invoice: GatewayInvoice) -> WatchDecision:
-    reason = Reason(
-        name="invoice_gone",
-        message="its invoice was deleted in the PSA after the charge was released",
-        way_on="create the invoice again in the PSA; the charge then goes on",
-    )
-    return Keep(note=reason) if invoice.in_flight else Stop(reason=reason)
-
-
-def _stuck(invoice: GatewayInvoice) -> Reason | None:
-    if invoice.in_flight or invoice.next_attempt is not None or not invoice.attempts:
-        return None
-    return Reason(
-        name="not_retrying",
-        message=f"the gateway gave up after {invoice.attempts} attempts ({invoice.failure or 'no reason given'})",
-        way_on="ask the payer for another method (`connector enrol`), or collect it outside autopay",
-    )

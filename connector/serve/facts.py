@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from connector.model.approval import WAITS, waiting_sentences
 from connector.model.charge import Charge, ChargeState
 from connector.model.money import Money, total
 from connector.store import Store, charges, freshness, holds, outbox, payers, settings, shadow, switch, units
@@ -83,6 +84,7 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
         stored = charges.every(tx, OPEN_STATES)
         attention = [*(settings.get(tx, "needs_attention") or []), *(settings.get(tx, "refused") or [])]
         without = settings.get(tx, "due_without_invoice") or {}
+        waits = settings.get(tx, WAITS) or []
         partly = settings.get(tx, "partly_paid") or {}
         return Facts(
             now=now,
@@ -95,7 +97,7 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
             deliveries=outbox.counts(tx),
             oldest_undelivered=outbox.oldest_undelivered(tx),
             attention=len(attention),
-            notices=(*_notices(without), *_partly_paid(len(partly))),
+            notices=(*waiting_sentences(waits), *_notices(without), *_partly_paid(len(partly))),
             rounds=rounds,
             token_days=token_days,
             paused=bool(switch.paused(tx)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -47,6 +48,16 @@ def every(tx: Connection) -> list[UnitRow]:
 
 
 def by_member(tx: Connection) -> dict[str, str]:
-    """Agreement id -> key of its billing unit. A unit that ended yields to one that goes on."""
-    rows = sorted(every(tx), key=lambda row: row.state != "ended")
+    """Agreement id -> key of its billing unit. A unit that ended yields to one that is ending, both to one that goes on."""
+    rows = sorted(every(tx), key=_goes_on)
     return {member: row.key for row in rows for member in row.members}
+
+
+def charging(tx: Connection, open_charges: Collection[str]) -> dict[str, str]:
+    """Of these, the units that charge what their agreements are billed: collected ones, and those with `open_charges`."""
+    collected = {row.key for row in every(tx) if row.state in ("active", "awaiting_enrolment")}
+    return {member: key for member, key in by_member(tx).items() if key in collected or key in open_charges}
+
+
+def _goes_on(row: UnitRow) -> int:
+    return {"ended": 0, "ending": 1}.get(row.state, 2)

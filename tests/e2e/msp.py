@@ -79,6 +79,7 @@ def settings(folder: Path, sandbox: str, *, kind: str = "connectwise", **changes
                 "refresh_token": secret("quickbooks_refresh"),
             },
         },
+        "charging": {"approve": "never"},  # where it is about approval, a test says so
         "write_back": {"psa_payments": "connector"},
         "sandbox": {"url": sandbox},
     }

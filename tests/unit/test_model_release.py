@@ -13,21 +13,8 @@ from connector.model.agreement import AgreementRef
 from connector.model.charge import BreakdownLine
 from connector.model.invoice import BooksInvoice, GatewayInvoiceState, InvoiceLine, MethodKind, PaymentMethod
 from connector.model.money import Money, total
-from connector.model.release import (
-    COMPUTED,
-    Held,
-    Keep,
-    NotYetDue,
-    Reduce,
-    Release,
-    Stop,
-    Void,
-    WriteOff,
-    adjustments,
-    charge_date,
-    decide,
-    watch,
-)
+from connector.model.release import COMPUTED, Held, NotYetDue, Release, WriteOff, adjustments, charge_date, decide
+from connector.model.watch import Keep, Reduce, Stop, Void, watch
 from tests.unit.nouns import NOON, bill, customer, draft, facts, policy, usd
 
 
