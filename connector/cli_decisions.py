@@ -78,7 +78,24 @@ def decide(
         print(f"{done.name}, {done.charge.period}: {done.back} went back; {becomes.value}. {then}")
 
 
-COMMANDS: tuple[Any, ...] = (classify, decide)
+def allow_method(
+    payer: Annotated[str, typer.Argument(help="Payer's id or name, as `connector enrol` lists them.")],
+    why: WhyOption = "",
+    who: WhoOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Let a payment method be debited again after a debit came back: the payer said that it is right to do so."""
+    from connector.flows.returned import allow
+    from connector.overview import find_payer
+
+    _named(who, why)
+    with agent_of(config) as agent:
+        row = allow(agent.desk, find_payer(agent.desk, payer).key, who=who, why=why)
+        print(f"{row.name}: the same payment method may be debited again. What waits goes on with the agent's next round.")
+        print("Where the bank ended the authorisation, the gateway refuses it: then only a new authorisation helps.")
+
+
+COMMANDS: tuple[Any, ...] = (classify, decide, allow_method)
 
 
 def _named(who: str, why: str) -> None:

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.errors import ConnectorError, Rejected
-from connector.flows import enrol
+from connector.flows import enrol, returned
 from connector.flows.decisions import note_intents
 from connector.flows.desk import Desk
 from connector.model.charge import Charge, ChargeState
@@ -99,6 +99,7 @@ def settle(desk: Desk, charge: Charge) -> int:
         known = ledger.entries(tx, charge=charge.id)
     back = tuple((p, r) for p in paid if _may_have_gone_back(p, known) for r in desk.gateway.reversals(p.payment))
     note_intents(desk, [reversal for _, reversal in back])
+    returned.note(desk, charge, [reversal for _, reversal in back])
     entries = [_payment(desk, charge, p) for p in paid] + [_reversal(desk, charge, p, r) for p, r in back]
     return _record(desk, charge, invoice, [*entries, *_reinstated(desk, known, entries)])
 

@@ -21,6 +21,7 @@ from connector.store.payers import PayerRow
 from connector.store.write_once import write_once
 
 FIND_LAG = timedelta(seconds=30)
+BARRED = "barred"  # in a payer's detail: payment methods that came back, and are not debited any more
 RENEW_BEFORE = timedelta(hours=2)  # a link that soon stops working is made anew
 
 
@@ -195,6 +196,8 @@ def _adopt_one(desk: Desk, row: PayerRow) -> bool:
 def with_method(row: PayerRow, customer: Customer) -> PayerRow:
     """The row as the gateway shows the customer's default method now."""
     method = customer.default_method
+    if method is not None and method.id in row.detail.get(BARRED, ()):
+        return replace(row, method="", method_last4="", method_expires=None, state="method_returned")
     if method is None:
         return replace(row, method="", method_last4="", method_expires=None, state="awaiting_enrolment")
     return replace(
@@ -206,6 +209,25 @@ def with_method(row: PayerRow, customer: Customer) -> PayerRow:
         link="",
         link_expires=None,
     )
+
+
+def save_barred(tx: Connection, row: PayerRow, methods: Iterable[str], *, now: datetime) -> None:
+    """The payer is asked for another method, with a link of its own, as if none were there."""
+    detail = {**row.detail, BARRED: sorted(set(methods))}
+    barred = replace(row, method="", method_last4="", method_expires=None, state="method_returned", link="", detail=detail)
+    payers.save(tx, barred, now=now)
+    _note_on_units(tx, row.key, enrolled=False, now=now)
+
+
+def renew(desk: Desk, row: PayerRow, customer: Customer) -> bool:
+    """Whether the payer has a method that may be debited, as the gateway shows it now."""
+    new = with_method(row, customer)
+    if new.method and not row.method:
+        _save(desk, new)
+        with desk.store.begin() as tx:
+            _note_on_units(tx, row.key, enrolled=True, now=desk.now())
+        _publish_state(desk, new)
+    return bool(new.method)
 
 
 def _note_on_units(tx: Connection, payer: str, *, enrolled: bool, now: datetime) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.flows import again, books_invoices, late
+from connector.flows import again, books_invoices, late, returned
 from connector.flows.bills import UnitBills
 from connector.flows.desk import Desk, Settings
 from connector.flows.enrol import with_method
@@ -22,8 +22,9 @@ from connector.model.money import Money, total
 from connector.model.other import cap_hold, is_other, questions
 from connector.model.period import Period, bill_date
 from connector.model.pricing import breakdown
-from connector.model.release import Facts, Held, Policy, Release, decide
+from connector.model.release import Facts, Held, Policy, Reason, Release, decide
 from connector.model.supplement import own_bills
+from connector.model.watch import method_returned
 from connector.store import approvals, charges, freshness, overrules, payers
 from connector.store import settings as stored_settings
 from connector.store import units as billing_units
@@ -48,6 +49,7 @@ class Round:
     owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit that charges for it
     approvals: Mapping[str, Sequence[Approval]] = field(default_factory=dict)  # by charge
     others: Others = NOBODY
+    returned: Mapping[str, Reason] = field(default_factory=dict)  # customers whose method is not to be debited
     again: frozenset[str] = frozenset()  # charges that collect again what went back
 
 
@@ -80,6 +82,7 @@ def gather(
         overruled=overruled,
         approvals=approved,
         again=collected_again,
+        returned=_returned(desk),
         charges=_by_period(every),
         owners=owners,
     )
@@ -89,6 +92,13 @@ def gather(
         _remember_method(desk, rows.get(id), customer)
     base = replace(base, customers=customers, others=read_others(desk, customers))
     return read_books(desk, base, [c for c, _ in due], watched)
+
+
+def _returned(desk: Desk) -> dict[str, Reason]:
+    return {
+        customer: method_returned(mark.payer, f"{mark.reason.replace('_', ' ')}: {mark.detail}", desk.local_date(mark.at))
+        for customer, mark in returned.look(desk).items()
+    }
 
 
 def _by_period(every: Sequence[Charge]) -> dict[tuple[str, Period], tuple[Charge, ...]]:
@@ -173,6 +183,7 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, b
         data_age=round_.data_age,
         previous=_previous(desk, charge),
         paused=is_paused(desk),
+        returned=round_.returned.get(draft.customer),
         reversed=_reversed(charge),
         unit=unit.key,
         owners=round_.owners,

@@ -20,7 +20,8 @@ from connector.model.watch import Keep, Reduce, Stop, Void, WatchDecision, watch
 from connector.store import charges
 
 NOT_LOWERED = "not_lowered"
-STOPS = frozenset({"paused", "invoice_gone", NOT_LOWERED})  # holds under which we told the gateway to stop
+# Holds under which we told the gateway to stop.
+STOPS = frozenset({"paused", "invoice_gone", "method_returned", "payment_failed", NOT_LOWERED})
 
 
 def watch_all(desk: Desk, round_: Round) -> tuple[dict[str, str], list[str]]:
@@ -48,7 +49,8 @@ def _one(desk: Desk, round_: Round, charge: Charge, still_open: Mapping[str, Gat
         return
     bill = _bill(desk, round_, charge)
     charge = _rebind(desk, charge, bill)
-    decision = watch(invoice, open_now=_open_now(desk, round_, charge, bill, still_open), paused=round_.paused)
+    stopped = round_.returned.get(invoice.customer)
+    decision = watch(invoice, open_now=_open_now(desk, round_, charge, bill, still_open), paused=round_.paused, stopped=stopped)
     if bill is not None and isinstance(decision, Reduce | Void):
         # What cannot be taken back is decided on what the PSA says now, not when the round began.
         now = desk.psa.invoice(bill.id)

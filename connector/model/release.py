@@ -68,6 +68,7 @@ class Facts:
     owners: Mapping[str, str] = field(default_factory=dict)  # agreement id -> billing unit
     prorated: tuple[BreakdownLine, ...] = ()  # what proration would come to, if the invoice has it
     released_by_person: Mapping[str, Money] = field(default_factory=dict)  # hold -> the amount for which a person overruled it
+    returned: Reason | None = None  # the payer's method came back (method_returned)
     supplementary: bool = False  # the period was charged before and is billed again
     asked: tuple[Reason, ...] = ()  # what somebody has to answer first, of an invoice that no agreement bills
     others: tuple[Reason, ...] = ()  # because another product may collect it (model/others.py)
@@ -280,6 +281,8 @@ def _state_guards(facts: Facts) -> Iterator[Reason]:
             message="money of this charge went back to the payer; it is not collected again by itself",
             way_on="connector holds shows it; decide: connector decide CHARGE recollect, credit or write-off",
         )
+    if facts.returned is not None:
+        yield facts.returned
     if facts.customer.default_method is None:
         yield Reason(
             name="no_method",

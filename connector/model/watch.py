@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from connector.model.invoice import GatewayInvoice
 from connector.model.money import Money
@@ -36,14 +37,25 @@ class Stop:
 WatchDecision = Keep | Reduce | Void | Stop
 
 
-def watch(invoice: GatewayInvoice, *, open_now: Money | None, paused: bool) -> WatchDecision:
+def method_returned(payer: str, what: str, on: date) -> Reason:
+    return Reason(
+        name="method_returned",
+        message=f"a debit of the payer's payment method came back on {on.isoformat()} ({what}): it is not debited any more",
+        way_on=f"send the link that `connector enrol {payer}` shows, this hold ends with a new method; or, if the payer says that"
+        f" the same account may be debited again: connector allow-method {payer}",
+    )
+
+
+def watch(invoice: GatewayInvoice, *, open_now: Money | None, paused: bool, stopped: Reason | None = None) -> WatchDecision:
     """A released invoice, compared each cycle until paid. `open_now`: what is still owed beside what the gateway collected of
-    it, None when the bill is gone."""
+    it, None when the bill is gone. `stopped`: why the gateway is not to try again as things are."""
     if paused and not invoice.in_flight:
         return Stop(reason=Reason(name="paused", message="charging is paused for everybody", way_on="connector resume"))
     if open_now is None:
         return _gone(invoice)
     surplus = invoice.amount_remaining - open_now
+    if surplus.minor <= 0 and stopped is not None and not invoice.in_flight:
+        return Stop(reason=stopped)
     if surplus.minor <= 0:
         return Keep(note=_stuck(invoice))
     if invoice.in_flight:

@@ -23,7 +23,7 @@ class PayerRow:
     method: str  # "", card, bank_debit, other
     method_last4: str
     method_expires: date | None
-    state: str  # awaiting_enrolment, enrolled, link_expired
+    state: str  # awaiting_enrolment, enrolled, method_returned, link_expired
     link: str
     link_expires: datetime | None
     books_customer: str
