@@ -64,10 +64,14 @@ class Collecting:
             invoice = self._invoices.ours(draft.id)
             seen = self._invoices.translated(invoice)
             writes = forms.slot_writes(seen.lines, adjustments, invoice=invoice, instance=self._account.instance)
-            if not writes and seen.charge == charge:
+            taxed = invoice.automatic_tax.enabled
+            if not writes and not taxed and seen.charge == charge:
+                _refuse_tax(invoice)
                 return seen
             if invoice.status != "draft":
                 raise Rejected(f"Invoice {draft.id} is {invoice.status} already and cannot be adjusted.", code="not_a_draft")
+            if taxed:
+                self._update(invoice.id, forms.NO_TAX)  # the PSA's tax is a line; Stripe would add its own to that, too
             for write in writes:
                 self._write_slot(invoice.id, write, turn)
             if seen.charge != charge:
@@ -207,6 +211,17 @@ class Collecting:
                 code="not_reducible",
             )
         self._refuse_in_flight(found, "reduced")
+
+
+def _refuse_tax(draft: wire.Invoice) -> None:
+    """A rate on the subscription's items or prices, which is not ours to take off."""
+    added = sum(tax.amount for tax in draft.total_taxes or ())
+    if added and draft.status == "draft":
+        raise Rejected(
+            f"Stripe adds {translate.money(added, draft.currency)} of tax to draft {draft.id}, beside the tax on the PSA's"
+            " invoice. Remove the tax rate from the subscription and its items in Stripe's dashboard.",
+            code="gateway_tax",
+        )
 
 
 def _named(invoice: wire.Invoice) -> str:

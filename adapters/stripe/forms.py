@@ -33,6 +33,9 @@ def once(*facts: object) -> str:
     return f"psac-{hashlib.sha256(content.encode()).hexdigest()}"
 
 
+# The PSA computes tax. Said with everything that is made, whatever Stripe's account is set to.
+NO_TAX: Form = {"automatic_tax": {"enabled": False}}
+
 # Making a subscription
 
 
@@ -49,6 +52,7 @@ def create(change: Create, *, instance: str, key: WriteKey, now: datetime, days_
         "billing_mode": {"type": "flexible"},
         "proration_behavior": "none",
         "off_session": True,
+        **NO_TAX,
         "items": [new_item(item, new, instance) for item in new.items],
         "metadata": {
             OWNER: instance,
@@ -194,6 +198,7 @@ def take_over(found: wire.Subscription, change: TakeOver, *, instance: str, key:
         "metadata": {OWNER: instance, "write_key": key.value, "generation": str(change.generation), **facts(new)},
         "proration_behavior": "none",
         "off_session": True,
+        **NO_TAX,
         **_changed_collection(found, new, days_until_due),
         **_changed_end(found, new),
     }
@@ -296,6 +301,7 @@ def hand_draft(subscription: LiveSubscription, *, bills_on: date, charge: str, k
         "customer": subscription.customer,
         "currency": mirror.currency.lower(),
         "auto_advance": False,
+        **NO_TAX,
         "pending_invoice_items_behavior": "exclude",
         "metadata": {
             OWNER: instance,

@@ -52,17 +52,17 @@ class Invoices:
 
     def translated(self, invoice: wire.Invoice) -> GatewayInvoice:
         # Only an open invoice that was tried can have a debit under way; the others cost no further request.
-        in_flight, failure = self.attempt(invoice.id) if invoice.status == "open" and invoice.attempted else (False, "")
-        return translate.gateway_invoice(invoice, self._account.instance, in_flight=in_flight, failure=failure)
+        in_flight, error = self.attempt(invoice.id) if invoice.status == "open" and invoice.attempted else (False, None)
+        return translate.gateway_invoice(invoice, self._account.instance, in_flight=in_flight, error=error)
 
-    def attempt(self, invoice: str) -> tuple[bool, str]:
+    def attempt(self, invoice: str) -> tuple[bool, wire.ApiError | None]:
         """Whether a debit is under way, and why the last one failed."""
         params = {"invoice": invoice, "expand": ["data.payment.payment_intent"]}
         bodies = self._api.pages(f"list the payments of invoice {invoice}", self._api.v1.invoice_payments.list, params)
         payments = [wire.InvoicePayment.model_validate(body) for body in bodies]
         intents = [self._intent(payment.payment.payment_intent) for payment in payments if payment.status == "open"]
-        failures = [intent.last_payment_error.message for intent in intents if intent and intent.last_payment_error]
-        return any(intent and intent.status == "processing" for intent in intents), next(iter(failures), "")
+        failures = [intent.last_payment_error for intent in intents if intent and intent.last_payment_error]
+        return any(intent and intent.status == "processing" for intent in intents), next(iter(failures), None)
 
     def _intent(self, payment_intent: Body | str | None) -> wire.PaymentIntent | None:
         if not payment_intent:

@@ -205,7 +205,11 @@ def is_period_invoice(invoice: wire.Invoice, instance: str) -> bool:
     return invoice_metadata(invoice).get(OWNER) == instance and not opening
 
 
-def gateway_invoice(invoice: wire.Invoice, instance: str, *, in_flight: bool = False, failure: str = "") -> GatewayInvoice:
+def gateway_invoice(
+    invoice: wire.Invoice, instance: str, *, in_flight: bool = False, error: wire.ApiError | None = None
+) -> GatewayInvoice:
+    """`error`: why the last attempt to collect it failed."""
+    failed = error.payment_method if error else None
     notes = invoice_metadata(invoice)
     currency = invoice.currency
     return GatewayInvoice(
@@ -226,7 +230,10 @@ def gateway_invoice(invoice: wire.Invoice, instance: str, *, in_flight: bool = F
         auto_advance=bool(invoice.auto_advance),
         attempts=invoice.attempt_count,
         next_attempt=moment(invoice.next_payment_attempt) if invoice.next_payment_attempt else None,
-        failure=failure,
+        failure=error.message if error else "",
+        failure_code=(error.decline_code or error.code) if error else "",
+        failed_method=failed.id if failed else "",
+        failed_kind=method_kind(failed.type) if failed else None,
     )
 
 

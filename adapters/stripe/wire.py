@@ -121,6 +121,14 @@ class InvoiceParent(Wire):
     subscription_details: SubscriptionParent | None = None
 
 
+class AutomaticTax(Wire):
+    enabled: bool = False
+
+
+class Tax(Wire):
+    amount: int
+
+
 class Invoice(Wire):
     id: str
     number: Text = ""
@@ -142,11 +150,20 @@ class Invoice(Wire):
     attempted: bool = False
     attempt_count: int = 0
     next_payment_attempt: int | None = None
+    automatic_tax: AutomaticTax = AutomaticTax()
+    total_taxes: list[Tax] | None = None
+
+
+class FailedMethod(Wire):
+    id: str
+    type: str
 
 
 class ApiError(Wire):
     message: Text = ""
     code: Text = ""
+    decline_code: Text = ""
+    payment_method: FailedMethod | None = None
 
 
 class AssociatedPayment(Wire):

@@ -70,7 +70,9 @@ PRODUCT: dict[str, Kind] = {
     "unit_label": CLEARABLE,
     "url": CLEARABLE,
 }
+AUTOMATIC_TAX = Hash({"enabled": FLAG}, ("enabled",))
 SUBSCRIPTION: dict[str, Kind] = {
+    "automatic_tax": AUTOMATIC_TAX,
     "cancel_at_period_end": FLAG,
     "collection_method": COLLECTION,
     "days_until_due": Whole(0, 3650),
@@ -120,6 +122,7 @@ CHANGED_SUBSCRIPTION = params(
     ),
 )
 INVOICE: dict[str, Kind] = {
+    "automatic_tax": AUTOMATIC_TAX,
     "auto_advance": FLAG,
     "collection_method": COLLECTION,
     "days_until_due": Whole(0, 3650),

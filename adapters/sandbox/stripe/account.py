@@ -6,6 +6,7 @@ import hashlib
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from adapters.sandbox.stripe.errors import no_such
@@ -35,6 +36,8 @@ class Account:
         self.deleted: set[str] = set()  # customers
         self.behaviour: dict[str, str] = {}  # payment method -> how its bank answers
         self.attempts: dict[str, int] = {}  # invoice -> tries of the retry schedule so far
+        self.tax_percent = Decimal(0)  # of automatic tax
+        self.item_taxes: dict[str, Decimal] = {}  # percent by subscription item, where a person gave it a tax rate
         self.retries = True  # the owner's setting: failed payments are tried again on a schedule
         self.refused: dict[str, str] = {}  # invoice -> payment method that was declined for good
         self.after_retries = "past_due"  # the owner's setting: what becomes of a subscription when no try is left

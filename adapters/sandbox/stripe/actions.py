@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from adapters.sandbox.stripe import catalog, collection, customers, invoices, subscriptions
+from adapters.sandbox.stripe import catalog, collection, customers, invoices, subscriptions, taxes
 from adapters.sandbox.stripe.accepts import CHANGED_SUBSCRIPTION
 from adapters.sandbox.stripe.account import Body
 from adapters.sandbox.stripe.actions_money import MoneyActions, refusing
@@ -57,6 +58,10 @@ class Actions(MoneyActions):
         """The bank answers differently from now on, e.g. because the account is filled again."""
         self._get("payment_method", method)
         self._account.behaviour[method] = _known(behaviour)
+
+    def set_tax(self, subscription: str, percent: str, how: str = "automatic") -> None:
+        """Somebody switches Stripe's own tax on in the dashboard: for a subscription, or (how: items) on each of its items."""
+        taxes.switch_on(self._account, self._get("subscription", subscription), Decimal(percent), how)
 
     def set_retries(self, enabled: bool) -> None:
         """The owner switches the automatic retries of failed payments on or off."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from adapters.sandbox.stripe import shapes
+from adapters.sandbox.stripe import shapes, taxes
 from adapters.sandbox.stripe.account import Account, Body
 from adapters.sandbox.stripe.periods import DAY_S
 
@@ -29,6 +29,7 @@ def start(account: Account, customer: Body, *, currency: str, reason: str, subsc
         invoice["payment_settings"]["payment_method_types"] = subscription["payment_settings"]["payment_method_types"]
         invoice["default_payment_method"] = None
         set_due(invoice, subscription["days_until_due"], account.now)
+        taxes.inherit(invoice, subscription)
     account.lines[invoice["id"]] = []
     if customer["currency"] is None:
         customer["currency"] = currency
@@ -119,9 +120,10 @@ def total(account: Account, invoice: Body) -> None:
     lines = account.lines[invoice["id"]]
     invoice["lines"] = shapes.listing(lines, f"/v1/invoices/{invoice['id']}/lines")
     amount = sum(line["amount"] for line in lines)
-    invoice.update(dict.fromkeys(("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax"), amount))
+    invoice.update(dict.fromkeys(("subtotal", "subtotal_excluding_tax", "total_excluding_tax"), amount))
+    invoice["total"] = amount + taxes.total(account, invoice, lines)
     customer = account.get("customer", invoice["customer"])
-    due, _ = settle(amount, customer["balance"])
+    due, _ = settle(invoice["total"], customer["balance"])
     invoice.update(amount_due=due, amount_remaining=due, starting_balance=customer["balance"])
 
 

@@ -10,7 +10,15 @@ from adapters.sandbox.stripe.errors import StripeError
 from adapters.sandbox.stripe.params import merged
 
 MONEY_FIELDS = ("collection_method", "days_until_due", "due_date", "default_payment_method", "description", "footer", "number")
-DRAFT_ONLY = {"collection_method", "days_until_due", "due_date", "number", "automatically_finalizes_at", "payment_settings"}
+DRAFT_ONLY = {
+    "automatic_tax",
+    "collection_method",
+    "days_until_due",
+    "due_date",
+    "number",
+    "automatically_finalizes_at",
+    "payment_settings",
+}
 
 
 def create(account: Account, p: dict[str, Any]) -> Body:
@@ -54,6 +62,8 @@ def _write(account: Account, invoice: Body, p: dict[str, Any]) -> None:
         drafting.set_due(invoice, p["days_until_due"], account.now)
     if invoice["collection_method"] == "charge_automatically":
         invoice["due_date"] = None
+    if "automatic_tax" in p:
+        invoice["automatic_tax"] = {**invoice["automatic_tax"], **p["automatic_tax"]}
     if "metadata" in p:
         invoice["metadata"] = merged(invoice["metadata"], p["metadata"])
 
@@ -68,6 +78,8 @@ def update(account: Account, id: str, p: dict[str, Any]) -> Body:
         customers.attached_method(account, p["default_payment_method"], invoice["customer"])
     before = {name: invoice[name] for name in p if name in invoice}
     _write(account, invoice, p)
+    if "automatic_tax" in p:
+        drafting.total(account, invoice)
     if "auto_advance" in p or "collection_method" in p:
         _advance(account, invoice, bool(p.get("auto_advance", invoice["auto_advance"])))
     return account.save(invoice, "invoice.updated", **before)

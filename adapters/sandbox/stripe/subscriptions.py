@@ -84,6 +84,8 @@ def _plain_fields(subscription: Body, p: dict[str, Any]) -> None:
         subscription["metadata"] = merged(subscription["metadata"], p["metadata"])
     if "payment_settings" in p:
         subscription["payment_settings"] = {**subscription["payment_settings"], **p["payment_settings"]}
+    if "automatic_tax" in p:
+        subscription["automatic_tax"] = {**subscription["automatic_tax"], **p["automatic_tax"]}
     if "days_until_due" in p:
         subscription["days_until_due"] = p["days_until_due"]
     if subscription["collection_method"] == "charge_automatically":
