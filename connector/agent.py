@@ -332,8 +332,10 @@ def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings
         return_url=str(config.serve.public_url or ""),
         durable_link=_durable_link(config),
         accounts=_accounts(config),
+        gateway_releases=config.charging.release == "automatic",
         run_days_ahead=config.charging.run_days_ahead,
         other=policies.other_rules(config),
+        dunning=policies.dunning(config),
         worker=lease.holder(),
         progress=step,
     )

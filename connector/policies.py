@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from connector.config.model import Charging, Config, OwnCharging
+from connector.model.dunning import Dunning
 from connector.model.invoice import OtherSort
 from connector.model.money import Money
 from connector.model.other import OtherPayer, OtherRules
@@ -62,3 +63,8 @@ def _own(merged: Charging, given: OwnCharging, currency: str) -> dict[str, Any]:
 
 def _money(amount: Decimal | None, currency: str) -> Money | None:
     return Money.from_major(amount, currency) if amount is not None else None
+
+
+def dunning(config: Config) -> Dunning:
+    given = config.dunning
+    return Dunning(card_attempts=given.card_attempts, bank_attempts=given.ach_attempts, days=given.days)

@@ -152,6 +152,11 @@ class Charging(Part):
     missing_invoice: Literal["hold", "computed"] = Field(
         "hold", description="A period without an invoice in the PSA: hold the charge, or collect the computed amount before tax."
     )
+    release: Literal["agent", "automatic"] = Field(
+        "agent",
+        description="Who lets a charge go. automatic: a draft that the agent has not stopped within the hour, for it was down,"
+        " is charged by the gateway alone, unchecked; see 'When the agent is down'.",
+    )
     supplementary: Literal["hold", "release"] = Field(
         "hold", description="A period that was charged and is billed again: hold the additional charge until approved, or not."
     )
@@ -232,6 +237,21 @@ class Collect(Part):
     )
 
 
+class DunningConfig(Part):
+    """When a payment that fails is tried no longer. The gateway retries on its own schedule and writes its own mails."""
+
+    card_attempts: int | None = Field(
+        None,
+        ge=1,
+        le=20,
+        description="After so many failed attempts of a card the gateway is told to stop. null: its number.",
+    )
+    ach_attempts: int = Field(
+        3, ge=1, le=3, description="The same for a bank debit; more than two further attempts are not allowed."
+    )
+    days: int = Field(30, ge=1, le=180, description="So many days after its release a charge that fails is tried no longer.")
+
+
 class WriteBack(Part):
     psa_payments: Literal["connector", "accounting_sync"] | None = Field(
         None, description="Who writes payments to the PSA. Has no default: until it is chosen the agent writes none there."
@@ -292,6 +312,7 @@ class Config(Part):
     books: BooksConnection | None = Field(None, description="Where payments are booked. null: nowhere.")
     charging: Charging = Field(Charging(), description="When and what is collected.")
     collect: Collect = Field(Collect(), description="Project, time and materials, and product invoices.")
+    dunning: DunningConfig = Field(DunningConfig(), description="How long a payment that fails is tried.")
     write_back: WriteBack = Field(WriteBack(), description="Who writes payments where.")
     limits: LimitsConfig = Field(LimitsConfig(), description="How much one plan may change without a person.")
     schedule: Schedule = Field(Schedule(), description="How often each flow runs.")

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connector.model.dunning import Dunning
 from connector.model.other import OtherRules
 from connector.model.plan import Limits
 from connector.model.release import Policy
@@ -47,7 +48,9 @@ class Settings:
     agreement_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     other: OtherRules = field(default_factory=OtherRules)
     accounts: Accounts = field(default_factory=Accounts)
+    gateway_releases: bool = False  # what the agent did not look at within the hour, the gateway finalizes alone
     run_days_ahead: int = 3  # the coming run is listed so early for approval
+    dunning: Dunning = field(default_factory=Dunning)
     worker: str = "agent"
     progress: Callable[[str, int, int], None] = field(default=lambda *_: None)  # what, done, of
 

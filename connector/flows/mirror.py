@@ -149,7 +149,8 @@ def _wanted(desk: Desk, alive: list[BillingUnit]) -> dict[str, Wanted]:
         if not unit.collect:
             continue
         payer = rows.get(unit.payer.key)
-        subscription = desired(unit, today=desk.today(), automatic=payer is not None and payer.method != "")
+        enrolled = payer is not None and payer.method != ""
+        subscription = desired(unit, today=desk.today(), automatic=enrolled, paused=not desk.settings.gateway_releases)
         result[unit.key] = Wanted(
             subscription=desk.gateway.canonical(subscription),
             customer=payer.customer if payer else "",

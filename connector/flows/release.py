@@ -38,6 +38,7 @@ class Released:
     watched: dict[str, str] = field(default_factory=dict)  # released before: reduced, voided or stopped
     unknown: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    late: dict[str, int] = field(default_factory=dict)  # of the released ones: days after the charge date
 
 
 def release(desk: Desk, *, full: bool = True) -> Released:
@@ -108,7 +109,8 @@ def _all_drafts(desk: Desk, round_: Round, pairs: Sequence[tuple[Charge, Gateway
 
 
 def _standing(desk: Desk, draft: GatewayInvoice) -> GatewayInvoice:
-    """A draft that would go on by itself, because somebody un-paused its subscription, is stopped."""
+    """A draft that would go on by itself (somebody un-paused its subscription, or charging.release is automatic) is stopped:
+    while the agent lives it decides."""
     return desk.gateway.stop(draft) if draft.auto_advance else draft
 
 
@@ -183,9 +185,11 @@ def _carry_out(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Deci
             desk.gateway.write_off(draft)
             _finish(desk, charge, decision, state=ChargeState.WRITTEN_OFF)
             report.written_off.append(charge.id)
-        case Release():
+        case Release(on=on):
             _release(desk, charge, draft, decision)
             report.released.append(charge.id)
+            if (days := (desk.today() - on).days) > 0:
+                report.late[charge.id] = days
 
 
 def _release(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Release) -> None:
@@ -224,7 +228,9 @@ def _finish(desk: Desk, charge: Charge, decision: Release | WriteOff, *, state: 
         )
         holds.replace(tx, charge.id, [], now=desk.now())
         overrules.forget(tx, charge.id, now=desk.now())
-        audit.write(tx, who=desk.settings.worker, what=f"{state} charge {charge.id}", after={"owed": str(owed)}, now=desk.now())
+        late = max((desk.today() - decision.on).days, 0) if isinstance(decision, Release) else 0
+        after = {"owed": str(owed), **({"days_late": late} if late else {})}
+        audit.write(tx, who=desk.settings.worker, what=f"{state} charge {charge.id}", after=after, now=desk.now())
 
 
 def _wait(desk: Desk, charge: Charge, on: date, bill: PsaInvoice | None) -> None:

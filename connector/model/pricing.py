@@ -37,8 +37,9 @@ def next_period(unit: BillingUnit, today: date) -> Period:
     return period
 
 
-def desired(unit: BillingUnit, *, today: date, automatic: bool) -> Subscription:
-    """The subscription for the next period to be billed. It never charges by itself: drafts are released one by one."""
+def desired(unit: BillingUnit, *, today: date, automatic: bool, paused: bool = True) -> Subscription:
+    """The subscription for the next period to be billed. While `paused` it never charges by itself: drafts are released one by
+    one. Without a method it is paused in any case: the gateway would send bills."""
     period = next_period(unit, today)
     return Subscription(
         unit=unit.key,
@@ -49,7 +50,7 @@ def desired(unit: BillingUnit, *, today: date, automatic: bool) -> Subscription:
         bills_on=unit.anchor,
         items=tuple(sorted(_items(_parts(unit, period), unit.currency), key=lambda item: item.key)),
         ends=_last_draft(unit),
-        paused=True,
+        paused=paused or not automatic,
         automatic=automatic,
     )
 
