@@ -27,7 +27,7 @@ from connector.model.ledger import (
     reinstated_key,
     reversal_key,
 )
-from connector.store import charges, cursors, freshness, ledger, outbox, settings, units
+from connector.store import charges, cursors, freshness, holds, ledger, outbox, settings, units
 
 LOOK_BACK = timedelta(days=200)  # how old a charge is read again when the event cursor was lost: disputes come this late
 LOOK_AGAIN = "collect.look_again"  # ids of charges for which reconciliation found the ledger behind
@@ -134,6 +134,8 @@ def _record(desk: Desk, charge: Charge, invoice: GatewayInvoice, entries: Iterab
         state, collected = _state(charge, invoice), net(ledger.entries(tx, charge=charge.id), charge.currency)
         if (state, collected) != (charge.state, charge.collected):
             charges.update(tx, charge.id, state=state, collected=collected, now=desk.now())
+        if state is not charge.state and state in (ChargeState.PAID, ChargeState.ENDED):
+            holds.replace(tx, charge.id, [], now=desk.now())  # nothing is to be collected any more
     return written
 
 

@@ -13,6 +13,7 @@ from connector.flows.reduction import reduce_once
 from connector.flows.round import Round, bills_of, in_books, is_old, read_books, siblings
 from connector.model.agreement import Payer
 from connector.model.charge import Charge, ChargeState
+from connector.model.dunning import OVER, over
 from connector.model.invoice import GatewayInvoice, PsaInvoice
 from connector.model.money import Money, total
 from connector.model.release import Reason
@@ -21,7 +22,7 @@ from connector.store import charges
 
 NOT_LOWERED = "not_lowered"
 # Holds under which we told the gateway to stop.
-STOPS = frozenset({"paused", "invoice_gone", "method_returned", "payment_failed", NOT_LOWERED})
+STOPS = frozenset({"paused", "invoice_gone", "method_returned", OVER, NOT_LOWERED})
 
 
 def watch_all(desk: Desk, round_: Round) -> tuple[dict[str, str], list[str]]:
@@ -49,7 +50,7 @@ def _one(desk: Desk, round_: Round, charge: Charge, still_open: Mapping[str, Gat
         return
     bill = _bill(desk, round_, charge)
     charge = _rebind(desk, charge, bill)
-    stopped = round_.returned.get(invoice.customer)
+    stopped = round_.returned.get(invoice.customer) or _tried_enough(desk, charge, invoice)
     decision = watch(invoice, open_now=_open_now(desk, round_, charge, bill, still_open), paused=round_.paused, stopped=stopped)
     if bill is not None and isinstance(decision, Reduce | Void):
         # What cannot be taken back is decided on what the PSA says now, not when the round began.
@@ -59,6 +60,17 @@ def _one(desk: Desk, round_: Round, charge: Charge, still_open: Mapping[str, Gat
     what = _act(desk, charge, invoice, decision)
     if what:
         done[charge.id] = what
+
+
+def _tried_enough(desk: Desk, charge: Charge, invoice: GatewayInvoice) -> Reason | None:
+    """Another method than the one that failed is another chance."""
+    released_on = desk.local_date(charge.released_at) if charge.released_at else charge.period.start
+    reason = over(invoice, desk.settings.dunning, released_on=released_on, today=desk.today())
+    if reason is None or not invoice.failed_method:
+        return reason
+    customer = desk.gateway.customers([invoice.customer]).get(invoice.customer)
+    method = customer.default_method if customer is not None else None
+    return None if method is not None and method.id != invoice.failed_method else reason
 
 
 def _bill(desk: Desk, round_: Round, charge: Charge) -> PsaInvoice | None:

@@ -153,6 +153,9 @@ class GatewayInvoice:
     attempts: int = 0
     next_attempt: datetime | None = None
     failure: str = ""  # why the last attempt failed, in the gateway's words
+    failure_code: str = ""  # the bank's or the gateway's code for it
+    failed_method: str = ""  # id of the payment method that failed, where the gateway names it
+    failed_kind: MethodKind | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from connector.model.dunning import tried_again
 from connector.model.invoice import GatewayInvoice
 from connector.model.money import Money
 from connector.model.release import Reason
@@ -57,7 +58,7 @@ def watch(invoice: GatewayInvoice, *, open_now: Money | None, paused: bool, stop
     if surplus.minor <= 0 and stopped is not None and not invoice.in_flight:
         return Stop(reason=stopped)
     if surplus.minor <= 0:
-        return Keep(note=_stuck(invoice))
+        return Keep(note=tried_again(invoice) or _stuck(invoice))
     if invoice.in_flight:
         reason = Reason(
             name="in_flight",

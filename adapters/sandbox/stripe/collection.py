@@ -110,7 +110,7 @@ def settle(account: Account, intent_id: str) -> None:
     invoice = account.get("invoice", account.table("invoice_payment").where(payment_intent=intent_id)[0]["invoice"])
     charge = account.get("charge", intent["latest_charge"])
     behaviour = account.behaviour[charge["payment_method"]]
-    if behaviour == "ach_fails":
+    if behaviour in payments.FAILED_DEBITS:
         payments.debit_failed(account, intent, charge)
         not_collected(account, invoice, retry=True)
         return

@@ -15,7 +15,11 @@ FAILURES = {
     "decline_once": ("insufficient_funds", "Your card has insufficient funds."),
     **HARD_DECLINES,
 }
-BEHAVIOURS = ("ok", "decline", "decline_once", "decline_hard", "ach_fails", "ach_returns")
+FAILED_DEBITS = {
+    "ach_fails": ("insufficient_funds", "The customer's account has insufficient funds to cover this payment."),
+    "ach_closed": ("account_closed", "The customer's bank account has been closed."),
+}
+BEHAVIOURS = ("ok", "decline", "decline_once", "decline_hard", *FAILED_DEBITS, "ach_returns")
 
 
 def open_intent(account: Account, invoice: Body, *, amount: int | None = None) -> Body:
@@ -162,20 +166,22 @@ def _declined(account: Account, intent: Body, charge: Body, reason: str, message
         "doc_url": DOCS + "card-declined",
         "message": message,
         "network_decline_code": "51",
+        "payment_method": account.get("payment_method", charge["payment_method"]),
         "type": "card_error",
     }
     _failed(account, intent, charge)
 
 
 def debit_failed(account: Account, intent: Body, charge: Body) -> None:
-    message = "The customer's account has insufficient funds to cover this payment."
-    charge.update(failure_code="insufficient_funds", failure_message=message, status="failed")
+    code, message = FAILED_DEBITS[account.behaviour[charge["payment_method"]]]
+    charge.update(failure_code=code, failure_message=message, status="failed")
     intent["last_payment_error"] = {
         "charge": charge["id"],
         "code": "payment_intent_payment_attempt_failed",
-        "decline_code": "insufficient_funds",
+        "decline_code": code,
         "doc_url": DOCS + "payment-intent-payment-attempt-failed",
         "message": message,
+        "payment_method": account.get("payment_method", charge["payment_method"]),
         "type": "invalid_request_error",
     }
     _failed(account, intent, charge)
