@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from connector import __version__, cli_adopt, cli_charging, cli_decisions, cli_run, cli_shadow
+from connector import __version__, cli_adopt, cli_charging, cli_decisions, cli_doctor, cli_run, cli_shadow
 from connector.cli_common import (
     EXIT_BUSY,
     EXIT_CONFIG,
@@ -218,7 +218,14 @@ def enrol(
             show.show_link(terminal(), row, link)
 
 
-for command in (*cli_charging.COMMANDS, *cli_run.COMMANDS, *cli_decisions.COMMANDS, *cli_shadow.COMMANDS, *cli_adopt.COMMANDS):
+for command in (
+    *cli_charging.COMMANDS,
+    *cli_run.COMMANDS,
+    *cli_decisions.COMMANDS,
+    *cli_doctor.COMMANDS,
+    *cli_shadow.COMMANDS,
+    *cli_adopt.COMMANDS,
+):
     app.command()(command)
 
 
@@ -229,6 +236,7 @@ def check_config(
 ) -> None:
     """Check the configuration and the field mappings, and whether each partner accepts the keys. Changes nothing."""
     from connector.config.check import check
+    from connector.flows.payouts import problems
     from connector.overview import ping_all
 
     path = path_of(config)
@@ -241,6 +249,9 @@ def check_config(
         for name, problem in ping_all(agent.desk):
             failures += bool(problem)
             print(f"{name}: {problem or 'answers, and accepts the keys'}")
+        for wrong in problems(agent.desk):
+            failures += 1
+            print(wrong)
     if failures:
         raise typer.Exit(EXIT_PROBLEM)
 
