@@ -9,10 +9,12 @@ from sqlalchemy import Connection
 from connector.errors import Rejected
 from connector.flows.decisions import covers, reversals_of
 from connector.flows.desk import Desk
+from connector.flows.naming import name_of
 from connector.model.charge import Charge, ChargeState, charge_id
 from connector.model.decision import ChargeDecision, is_refund, taken_back, unclassified
 from connector.model.ledger import EntryKind, LedgerEntry, RefundIntent, ReversalStage, net, reversal_key, undone
 from connector.model.money import Money, total
+from connector.model.other import is_other
 from connector.store import audit, charges, decisions, holds, ledger, links, outbox, units
 from connector.store.outbox import DeliveryState
 
@@ -124,11 +126,11 @@ def decide(desk: Desk, id: str, decision: ChargeDecision, *, who: str, why: str)
         _bank_is_done(desk, charge)
         _has_invoice(charge)
     with desk.store.begin() as tx:
-        row = units.get(tx, charge.unit)
-        if decision is ChargeDecision.RECOLLECT and (row is None or row.state not in ("active", "awaiting_enrolment")):
+        row, name = units.get(tx, charge.unit), name_of(tx, charge)
+        collected = row.state in ("active", "awaiting_enrolment") if row else is_other(charge.unit)
+        if decision is ChargeDecision.RECOLLECT and not collected:
             raise Rejected(
-                f"{row.name if row else charge.unit} is no longer collected by autopay: collect it another way, then say"
-                f" connector decide {id} write-off",
+                f"{name} is no longer collected by autopay: collect it another way, then say connector decide {id} write-off",
                 code="not_collected",
             )
         next = _once_more(tx, desk, charge, back) if decision is ChargeDecision.RECOLLECT else ""
@@ -136,7 +138,7 @@ def decide(desk: Desk, id: str, decision: ChargeDecision, *, who: str, why: str)
         holds.lift(tx, id, "reversed", by=who, why=why, now=desk.now())
         after = {"back": str(back), "next": next}
         audit.write(tx, who=who, what=f"decided charge {id}: {decision}", why=why, after=after, now=desk.now())
-    return Outcome(charge=charge, name=row.name if row else charge.unit, decision=decision, back=back, next=next)
+    return Outcome(charge=charge, name=name, decision=decision, back=back, next=next)
 
 
 def _open_question(desk: Desk, id: str) -> tuple[Charge, Money]:

@@ -186,21 +186,21 @@ def _missing_drafts(
     there = _at_gateway(desk, waiting)
     for charge in waiting:
         owed = [bill for bill in bills[charge.unit].bills.of(charge.period) if bill.balance.minor > 0]
-        if owed or charge.unit in there:
-            make = partial(_draft, desk, rows.get(charge.payer), charge, there.get(charge.unit), drafts)
+        if owed or charge.id in there:
+            make = partial(_draft, desk, rows.get(charge.payer), charge, there.get(charge.id), drafts)
             failed.append(holding.guarded(desk, charge, make, patience))
-        else:
+        elif not charge.number:  # one that collects again waits until the PSA shows that the money went back
             _drop(desk, charge)
     return tuple(drafts), tuple(message for message in failed if message)
 
 
 def _at_gateway(desk: Desk, waiting: Sequence[Charge]) -> dict[str, GatewayInvoice]:
-    """Invoices that were made for these before: our own store may have been restored from a copy. By billing unit."""
+    """Invoices that were made for these before: our own store may have been restored from a copy. By charge."""
     if not waiting:
         return {}
     since = min([desk.now(), *(datetime.combine(charge.period.start, time(), UTC) for charge in waiting)]) - BACK
-    wanted = {charge.unit for charge in waiting}
-    return {invoice.unit: invoice for invoice in desk.gateway.invoices_since(since) if invoice.unit in wanted}
+    wanted = {charge.id for charge in waiting}
+    return {invoice.charge: invoice for invoice in desk.gateway.invoices_since(since) if invoice.charge in wanted}
 
 
 def _draft(desk: Desk, row: PayerRow | None, charge: Charge, found: GatewayInvoice | None, drafts: list[GatewayInvoice]) -> None:

@@ -193,9 +193,8 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, b
         earlier=len(_earlier(desk, charge)),
         others=round_.others.holds(unit.key, draft.customer, bills, bill_date(charge.period, unit.timing)),
     )
-    if is_other(charge.unit):
-        return _of_other(desk, charge, facts)
-    return _of_supplement(desk, round_, charge, facts) if charge.number else facts
+    facts = _of_supplement(desk, round_, charge, facts) if charge.number else facts
+    return _of_other(desk, charge, facts) if is_other(charge.unit) else facts
 
 
 def _of_other(desk: Desk, charge: Charge, facts: Facts) -> Facts:

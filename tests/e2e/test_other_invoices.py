@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from connector.flows import explain, forecast, overrule
+from connector.flows.decide import decide
 from connector.model.charge import Charge, ChargeState
+from connector.model.decision import ChargeDecision
 from connector.overview import overview
 from connector.store import other_invoices
 from connector.store.other_invoices import Uncollected
@@ -221,6 +223,28 @@ def test_after_a_restart_from_an_older_copy_of_the_store_nothing_is_debited_agai
         assert debits(m) == before
         assert only(others(m)).state is ChargeState.PAID
         assert len(at_stripe(m)) == 2
+
+
+def test_money_that_went_back_is_collected_again_only_when_a_person_decides_so(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id)
+        days(m, "2026-02-02")
+        made = invoice(m, id)
+        days(m, "2026-02-03", "2026-02-04")
+        charge = only(others(m))
+        payment = only([entry for entry in m.ledger() if entry.charge == charge.id]).payment
+        m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
+        days(m, "2026-02-05", "2026-02-06", "2026-02-10")
+        assert in_psa(m, made)["balance"] == 1200
+        assert list(debits(m).values()) == [[50000], [120000]]
+        decide(m.agent.desk, charge.id, ChargeDecision.RECOLLECT, who="Ann", why="refunded by mistake")
+        days(m, "2026-02-11", "2026-02-12", "2026-02-20")
+
+        assert debits(m)[f"{charge.id}/1"] == [120000]
+        assert in_psa(m, made)["balance"] == 0
+        assert m.holds() == []
+        assert len(others(m)) == 2
 
 
 def test_the_forecast_the_status_and_the_explanation_name_what_is_collected_and_what_is_not(tmp_path: Path) -> None:
