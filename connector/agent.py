@@ -21,7 +21,7 @@ from connector.clock import SystemClock
 from connector.config.adapters import find_adapter
 from connector.config.model import Config
 from connector.errors import ConfigError, ConnectorError, RetryLater
-from connector.flows import collect, deliver, enrol, mirror, reconcile, release, shadow
+from connector.flows import collect, deliver, enrol, mirror, payouts, reconcile, release, shadow
 from connector.flows.desk import Accounts, Desk, Settings
 from connector.mapping import load_mapping
 from connector.model.plan import Limits, refusals
@@ -151,6 +151,7 @@ FLOWS: dict[str, Callable[[Agent], object]] = {
     "enrol": lambda agent: enrol.enrol(agent.desk),
     "release": lambda agent: release.release(agent.desk),
     "deliver": lambda agent: deliver.deliver(agent.desk),
+    "payouts": lambda agent: payouts.payouts(agent.desk),
     "reconcile": lambda agent: reconcile.reconcile(agent.desk),
 }
 
@@ -234,6 +235,7 @@ def _timetable(config: Config, due: set[str]) -> schedule.Scheduler:
         "collect": every.collect_s,
         "release": every.release_s,
         "deliver": every.deliver_s,
+        "payouts": every.payouts_s,
         "reconcile": every.reconcile_s,
         "shadow": every.reconcile_s,  # it reads as much as the three-way check
     }

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from connector import __version__, cli_adopt, cli_charging, cli_decisions, cli_doctor, cli_run, cli_shadow
+from connector import __version__, cli_adopt, cli_charging, cli_decisions, cli_doctor, cli_payouts, cli_run, cli_shadow
 from connector.cli_common import (
     EXIT_BUSY,
     EXIT_CONFIG,
@@ -223,6 +223,7 @@ for command in (
     *cli_run.COMMANDS,
     *cli_decisions.COMMANDS,
     *cli_doctor.COMMANDS,
+    *cli_payouts.COMMANDS,
     *cli_shadow.COMMANDS,
     *cli_adopt.COMMANDS,
 ):

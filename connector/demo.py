@@ -49,7 +49,7 @@ books:
 
 charging: {{approve: never}}  # by default a person approves what goes out in the first two periods
 write_back: {{psa_payments: connector, books: connector, wait_days: 5}}
-schedule: {{mirror_s: 1, release_s: 1, collect_s: 1, deliver_s: 1, reconcile_s: 3600}}
+schedule: {{mirror_s: 1, release_s: 1, collect_s: 1, deliver_s: 1, payouts_s: 1, reconcile_s: 3600}}
 serve: {{host: 127.0.0.1, port: {port}}}
 sandbox: {{url: "{sandbox}"}}
 """

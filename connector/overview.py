@@ -96,6 +96,7 @@ def overview(desk: Desk) -> Overview:
         undelivered = outbox.undelivered(tx)
         attention = settings.get(tx, "needs_attention") or []
         refused = settings.get(tx, "refused") or []
+        payouts = settings.get(tx, "payouts.waits") or []
         stopped = switch.paused(tx)
         in_shadow = str(shadow.mode(tx)["since"]) if shadow.is_on(tx) else ""
         way = [_on_its_way(desk, delivery, names) for delivery in undelivered]
@@ -108,7 +109,7 @@ def overview(desk: Desk) -> Overview:
         planned=tuple(_planned(charge, names, active) for charge in open_charges),
         collected_this_month=net((e for e in entries if e.amount.currency == desk.settings.currency), desk.settings.currency),
         on_their_way=tuple(way),
-        needs_attention=(*attention, *refused),
+        needs_attention=(*attention, *refused, *payouts),
         notices=_noted(desk, way, fresh),
         paused=switch.sentence(stopped) if stopped else "",
         shadow=in_shadow,

@@ -277,6 +277,7 @@ class Schedule(Part):
     release_s: int = Field(300, ge=1, description="Seconds between two looks at drafts and released charges.")
     collect_s: int = Field(60, ge=1, description="Seconds between two reads of the gateway's events.")
     deliver_s: int = Field(30, ge=1, description="Seconds between two rounds of write-back.")
+    payouts_s: int = Field(900, ge=1, description="Seconds between two looks at the gateway's balance and payouts.")
     reconcile_s: int = Field(21_600, ge=1, description="Seconds between two three-way checks.")
 
 

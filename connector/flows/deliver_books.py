@@ -169,7 +169,13 @@ def _booking(customer: str, case: _Case, invoice: BooksInvoice | None) -> BooksP
         dated=entry.on,
         method=entry.method,
         memo=f"{entry.key} {entry.payment} {entry.invoice}; charge {case.charge.id}; invoice {number or 'not made yet'}",
+        deposit_to=_deposit_to(case.desk),
     )
+
+
+def _deposit_to(desk: Desk) -> str:
+    accounts = desk.settings.accounts
+    return accounts.clearing if accounts.method == "clearing_account" else ""
 
 
 def _minor(money: Money) -> int:

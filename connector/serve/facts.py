@@ -82,7 +82,7 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
     """One read transaction."""
     with store.read() as tx:
         stored = charges.every(tx, OPEN_STATES)
-        attention = [*(settings.get(tx, "needs_attention") or []), *(settings.get(tx, "refused") or [])]
+        attention = [said for name in ("needs_attention", "refused", "payouts.waits") for said in settings.get(tx, name) or []]
         without = settings.get(tx, "due_without_invoice") or {}
         waits = settings.get(tx, WAITS) or []
         partly = settings.get(tx, "partly_paid") or {}
@@ -96,7 +96,7 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
             holds=dict(Counter(hold.name for hold in holds.active(tx))),
             deliveries=outbox.counts(tx),
             oldest_undelivered=outbox.oldest_undelivered(tx),
-            attention=len(attention),
+            attention=len(attention) + len(settings.get(tx, "decisions.asked") or {}),
             notices=(*waiting_sentences(waits), *_notices(without), *_partly_paid(len(partly))),
             rounds=rounds,
             token_days=token_days,

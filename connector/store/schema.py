@@ -355,4 +355,37 @@ approval = Table(
 )
 Index("approval_by_charge", approval.c.charge)
 
-APPEND_ONLY = ("ledger_entry", "ledger_fee", "audit", "reversal_decision", "charge_decision")
+# Triggers forbid to change or delete their rows. `booking` "": nothing is to be booked for this line.
+balance_entry = Table(
+    "balance_entry",
+    metadata,
+    Column("line", sa.Text, primary_key=True),
+    Column("kind", sa.Text, nullable=False),
+    Column("source", sa.Text, nullable=False),
+    Column("payment", sa.Text, nullable=False),
+    Column("description", sa.Text, nullable=False),
+    Column("category", sa.Text, nullable=False),
+    Column("amount_minor", sa.BigInteger, nullable=False),
+    Column("fee_minor", sa.BigInteger, nullable=False),
+    Column("net_minor", sa.BigInteger, nullable=False),
+    Column("currency", sa.Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("read_at", UtcDateTime, nullable=False),
+)
+Index("balance_entry_by_time", balance_entry.c.at)
+
+balance_booking = Table(
+    "balance_booking",
+    metadata,
+    Column("line", sa.Text, primary_key=True),
+    Column("booking", sa.Text, nullable=False),
+    Column("account", sa.Text, nullable=False),
+    Column("dated", sa.Date, nullable=False),
+    Column("planned_at", UtcDateTime, nullable=False),
+)
+Index("balance_booking_by_booking", balance_booking.c.booking)
+
+APPEND_ONLY = (
+    *("ledger_entry", "ledger_fee", "audit", "reversal_decision", "charge_decision"),
+    *("balance_entry", "balance_booking"),
+)
