@@ -67,6 +67,12 @@ def questions(desk: Desk) -> list[Question]:
     return sorted(found, key=lambda question: question.since)
 
 
+def decision_of(tx: Connection, charge: Charge) -> Decided | None:
+    """What was decided about all that went back of a charge; None while it is a question."""
+    found = decisions.decided(tx, charge.id)
+    return found if covers(found, taken_back(reversals_of(tx, charge.id), charge.currency)) else None
+
+
 def asked(desk: Desk) -> list[str]:
     """For `status`: what a person has to say, in sentences."""
     return [question.sentence for question in questions(desk)]
@@ -98,7 +104,7 @@ def _unclassified(entry: LedgerEntry) -> Reason:
     id = entry.key.removeprefix("reversal:")
     return Reason(
         name=UNCLASSIFIED,
-        message=f"{entry.amount} was refunded on {entry.on.isoformat()}, and nobody has said what for: not booked yet",
+        message=f"{entry.amount} was refunded on {entry.on.isoformat()}, and nobody has said what it is for",
         way_on=(
             f"connector classify {id} credit (a credit memo follows, the invoice stays paid), overpayment (money paid too"
             ' much), or cancel-payment (the invoice is open again) --as NAME --why "..."'

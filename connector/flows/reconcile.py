@@ -14,10 +14,12 @@ from connector.errors import Rejected
 from connector.flows import agreements, collect, settled
 from connector.flows.bills import UnitBills, read_bills
 from connector.flows.books_invoices import known_payer, of_payer
+from connector.flows.decisions import decision_of, reversals_of
 from connector.flows.desk import Desk
 from connector.flows.naming import name_of
 from connector.model.agreement import BillingUnit
 from connector.model.charge import Charge, ChargeState
+from connector.model.decision import ChargeDecision
 from connector.model.drift import Drift, Row, compare
 from connector.model.invoice import BooksInvoice, Posted, PsaInvoice
 from connector.model.ledger import EntryKind, LedgerEntry, net, went_back
@@ -294,6 +296,14 @@ def _deliver_again(desk: Desk, subject: _Subject, target: str) -> None:
 # One row
 
 
+def _decision(desk: Desk, subject: _Subject) -> ChargeDecision | None:
+    """The last charge of the invoice of which money is away speaks for it."""
+    with desk.store.read() as tx:
+        gone = [c for c in subject.charges if c.collected is not None and reversals_of(tx, c.id)]
+        found = decision_of(tx, gone[-1]) if gone else None
+    return found.decision if found is not None else None
+
+
 def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
     bill, entries, currency = subject.bill, subject.entries, _currency(subject)
     in_books = facts.books(subject)
@@ -313,6 +323,8 @@ def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
         gateway_collected=_at_gateway(subject, facts),
         ledger=net(entries, currency),
         went_back=went_back(entries, currency),
+        charge=subject.charge.id if subject.charge else "",
+        decision=_decision(desk, subject),
         books_open=total((b.balance for b in in_books), currency) if in_books else None,
         books_ours=_in_books(desk, entries, facts, currency) if desk.books is not None else None,
         books_unapplied=facts.unapplied(entries, currency) if desk.books is not None else None,

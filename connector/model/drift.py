@@ -19,6 +19,7 @@ went_back               paid, then refunded, disputed or returned: open again, a
 paid_outside            noted at the gateway as paid outside of it, and open
 billed_more             still open after its charge was paid
 further_invoice         a second bill of the same period is due and open
+currency_differs        the bill is in another currency than its charge; nothing else can be compared
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connector.model.charge import ChargeState
+from connector.model.decision import ChargeDecision
 from connector.model.money import Money
 from connector.model.period import Period
 
@@ -65,6 +67,8 @@ class Row:
     writes_books: bool
     books_others: str = ""  # customers in the books whose invoice has this number, where the payer has none
     cannot_hold_parts: str = ""  # the PSA's name, where it knows an invoice as paid or open and nothing between
+    charge: str = ""
+    decision: ChargeDecision | None = None  # what a person said about all that went back
     further_numbers: str = ""  # other bills of the same period that are due and open
     further_open: Money | None = None
 
@@ -94,6 +98,11 @@ class Drift:
 
 def compare(row: Row) -> tuple[Drift, ...]:
     """Every difference of one row; none when the three agree to the cent."""
+    if row.psa_total is not None and row.psa_total.currency != row.currency:
+        said = (
+            f"invoice {row.psa_number} is in {row.psa_total.currency}, its charge in {row.currency}: nothing is collected for it"
+        )
+        return (_drift(row, "currency_differs", said, "correct the currency in the PSA, or collect this one outside autopay"),)
     known = (*_psa(row), *_books(row), *_amounts(row))
     # A difference of the balances that follows from one of these is not told twice.
     return (*_ledger(row), *known, *(() if known else _balances(row)), *_uncollected(row))
@@ -226,14 +235,23 @@ def _not_collected(row: Row) -> tuple[str, str]:
             )
 
 
+def _went_back(row: Row) -> Drift:
+    """What a person has decided waits for what that means in the PSA."""
+    said = f"{row.went_back} went back to the payer; invoice {row.psa_number} is open with {row.psa_open}"
+    then = {
+        ChargeDecision.RECOLLECT: "it was decided to collect it again: connector holds shows whether something keeps it back",
+        ChargeDecision.CREDIT: "it was decided to credit it: credit the invoice in the PSA",
+        ChargeDecision.WRITE_OFF: "it was decided to write it off: write the invoice off in the PSA",
+    }
+    if row.decision is not None:
+        return _drift(row, "went_back", said, then[row.decision], waiting=True)
+    ask = f"connector decide {row.charge} recollect, credit or write-off" if row.charge else "agree with the payer on another way"
+    return _drift(row, "went_back", said, f"it is not collected again by itself: {ask}")
+
+
 def _open_though_paid(row: Row) -> Iterator[Drift]:
     if row.went_back:
-        yield _drift(
-            row,
-            "went_back",
-            f"{row.went_back} went back to the payer; invoice {row.psa_number} is open with {row.psa_open}",
-            "it is not collected again by itself: agree on another way with the payer, or credit the invoice in the PSA",
-        )
+        yield _went_back(row)
     elif row.pending_psa or row.parked_psa or not row.writes_psa:
         return
     elif not row.ledger:

@@ -9,8 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from connector.cli import app
+from connector.flows.decide import decide
 from connector.model.charge import ChargeState
+from connector.model.decision import ChargeDecision
 from connector.overview import overview
+from connector.serve.facts import gather
 from connector.store import audit, decisions
 from tests.e2e.charging import debits, hold_names
 from tests.e2e.msp import Msp, msp
@@ -162,3 +165,54 @@ def test_a_dispute_that_the_bank_still_looks_at_is_not_collected_again(tmp_path:
 
         assert dispute["id"] in refused(m, "decide", charge, "recollect", *ME)
         assert len(m.charges()) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("credit", "credit the invoice in the PSA"), ("write-off", "write the invoice off")]
+)
+def test_what_was_decided_is_expected_in_the_psa_and_no_longer_a_question(tmp_path: Path, word: str, expected: str) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        m.act("stripe.refund", payment_intent=paid(m), intent="cancel_payment")
+        days(m, 1)
+        charge = m.charges()[0].id
+        (open_,) = m.reconcile().drifts
+        degraded = gather(m.agent.store, m.world.now)
+        said(m, "decide", charge, word, *ME)
+        m.cycle(1)
+        (decided,) = m.reconcile().drifts
+
+        assert (open_.kind, open_.waiting) == ("went_back", False)
+        assert f"connector decide {charge}" in open_.repair
+        assert degraded.attention == 1
+        assert gather(m.agent.store, m.world.now).attention == 0
+        assert (decided.kind, decided.waiting) == ("went_back", True)
+        assert expected in decided.repair
+        assert len(m.stripe("payment_intent")) == 1
+
+
+def test_money_that_went_back_after_a_decision_is_a_new_question(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        payment = paid(m)
+        m.act("stripe.refund", payment_intent=payment, amount=20000, intent="cancel_payment")
+        days(m, 1)
+        charge = m.charges()[0].id
+        decide(m.agent.desk, charge, ChargeDecision.WRITE_OFF, who="Dana", why="agreed")
+        m.cycle(1)
+        answered = hold_names(m)
+        m.act("stripe.refund", payment_intent=payment, amount=30000, intent="cancel_payment")
+        days(m, 1)
+
+        assert answered == []
+        assert hold_names(m) == ["reversed"]
+
+
+def test_what_was_refunded_in_part_is_collected_again_in_part(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        m.act("stripe.refund", payment_intent=paid(m), amount=20000, intent="cancel_payment")
+        days(m, 1)
+        charge = m.charges()[0].id
+        said(m, "decide", charge, "recollect", *ME)
+        days(m, 2)
+
+        assert debits(m).get(f"{charge}/1", [20000]) == [20000]
+        assert m.charge(f"{charge}/1").owed.minor == 20000
