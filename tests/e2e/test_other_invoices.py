@@ -318,3 +318,19 @@ def test_in_autotask_a_project_invoice_is_debited_once_and_marked_as_paid(tmp_pa
 def _after_the_first_bill(m: Msp) -> list[Charge]:
     days(m, "2026-02-02")
     return m.charges()
+
+
+def test_a_draft_whose_answer_was_lost_is_found_and_not_made_a_second_time(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        opted_in(m, id)
+        days(m, "2026-02-02")
+        invoice(m, id)
+        m.to("2026-02-03")
+        m.fault("500_after_effect", "stripe", path="/invoices$", method="POST", count=5)
+        m.run("release")
+        days(m, "2026-02-04", "2026-02-05")
+
+        assert debits(m)[only(others(m)).id] == [120000]
+        assert len(at_stripe(m)) == 2
+        assert m.holds() == []
