@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from connector.errors import ConnectorError
 from connector.flows.payout_list import listed
 from connector.store import settings
 from tests.e2e.msp import Msp, cents, msp
@@ -173,3 +175,31 @@ def test_a_round_without_news_costs_one_request_to_the_gateway_and_none_to_the_b
 
     assert len(office.requests(partner="stripe")) - before[0] == 1
     assert len(office.requests(partner="quickbooks")) == before[1]
+
+
+def test_what_was_settled_before_the_agent_ended_is_booked_once_by_the_next_one(office: Msp) -> None:
+    clearing = held(office, "clearing")
+    office.act("stripe.stripe_fee", amount=700)
+    office.at(office.world.now + timedelta(days=1))
+    office.fault("reply_lost", "quickbooks", method="POST", path="/v3/company")
+    office.fault("500", "quickbooks", method="GET", path="/v3/company", skip=1, count=8)
+    with pytest.raises(ConnectorError):
+        office.run("payouts")
+    office.restart(books=METHOD)
+    for _ in range(5):
+        office.at(office.world.now + timedelta(hours=1))
+        with suppress(ConnectorError):  # QuickBooks is still down at first
+            office.run("payouts")
+
+    assert len(office.books("JournalEntry")) == 1
+    assert held(office, "clearing") - clearing == gateway(office)
+
+
+def test_the_list_of_payouts_says_what_each_one_waits_for(office: Msp) -> None:
+    collected(office)
+    office.through("2026-02-18")
+    office.act("stripe.manual_payout", amount=10000)
+    office.at(office.world.now + timedelta(hours=1))
+    office.run("payouts")
+
+    assert [(row.amount.minor, row.state) for row in listed(office.agent.desk).rows] == [(10000, "waits for its arrival")]
