@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from connector.flows import holding
 from connector.flows.desk import Desk
 from connector.model.charge import Charge, ChargeState
-from connector.model.decision import ASK_AGAIN_DAYS, Standing, standing, taken_back, unclassified
+from connector.model.decision import ASK_AGAIN_DAYS, Standing, is_refund, standing, taken_back, unclassified
 from connector.model.ledger import GatewayReversal, LedgerEntry, RefundIntent, reversal_key
 from connector.model.money import Money
 from connector.model.release import Reason
@@ -65,6 +65,11 @@ def questions(desk: Desk) -> list[Question]:
     with desk.store.read() as tx:
         found = [q for id in ledger.with_reversals(tx) if (c := charges.get(tx, id)) is not None for q in _asked(tx, desk, c)]
     return sorted(found, key=lambda question: question.since)
+
+
+def intent_of(tx: Connection, entry: LedgerEntry) -> RefundIntent | None:
+    """What a reversal means for its invoice: a dispute or returned debit always takes the payment back; None: nobody has said."""
+    return decisions.intent(tx, entry.key) if is_refund(entry) else RefundIntent.CANCEL_PAYMENT
 
 
 def decision_of(tx: Connection, charge: Charge) -> Decided | None:
