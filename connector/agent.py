@@ -18,7 +18,7 @@ import structlog
 
 from connector import lease, policies
 from connector.clock import SystemClock
-from connector.config.adapters import find_adapter
+from connector.config.adapters import find_adapter, installed
 from connector.config.model import Config
 from connector.errors import ConfigError, ConnectorError, RetryLater
 from connector.flows import collect, deliver, enrol, mirror, payouts, reconcile, release, shadow
@@ -100,10 +100,21 @@ def opened(
     agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, stop=stop)
     try:
         shadow.note_mode(desk, config.mode)
+        _forget_removed(desk)
         yield agent
     finally:
         pulse.flush(store)
         agent.close()
+
+
+def _forget_removed(desk: Desk) -> None:
+    """A partner that is no longer configured must not make health fail for ever."""
+    configured = {adapter.name for adapter in (desk.psa, desk.gateway, desk.books) if adapter is not None}
+    removed = set(installed()) - configured
+    names = {name for partner in removed for name in (partner, f"{partner}.events")}
+    with desk.store.begin() as tx:
+        if any(one.name in names for one in freshness.every(tx)):
+            freshness.forget(tx, names)
 
 
 @contextmanager

@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from connector import __version__, cli_adopt, cli_charging, cli_decisions, cli_doctor, cli_payouts, cli_run, cli_shadow
+from connector import (
+    __version__,
+    cli_adopt,
+    cli_attention,
+    cli_charging,
+    cli_decisions,
+    cli_doctor,
+    cli_payouts,
+    cli_run,
+    cli_shadow,
+)
 from connector.cli_common import (
     EXIT_BUSY,
     EXIT_CONFIG,
@@ -125,18 +135,14 @@ def apply(
 def sync(
     config: ConfigOption = None,
     once: Annotated[bool, typer.Option("--once", help="Do it once and end (this is the only way; `run` repeats it).")] = True,
-    retry_parked: Annotated[bool, typer.Option("--retry-parked", help="Also try again what needs attention.")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Mirror, release, collect and deliver, once."""
     from connector import show
     from connector.agent import sync_once, writing
-    from connector.overview import retry_all_parked
 
     del once
     with agent_of(config, progress=not json_) as agent, writing(agent, who="sync"):
-        if retry_parked:
-            retry_all_parked(agent.desk)
         report = sync_once(agent)
         if json_:
             show.print_json(report)
@@ -144,20 +150,6 @@ def sync(
             show.show_sync(terminal(), report)
         if any(isinstance(part, dict) and part.get("error") for part in report.values()):
             raise typer.Exit(EXIT_PROBLEM)
-
-
-@app.command()
-def dismiss(
-    number: Annotated[int, typer.Argument(help="Number of the payment on its way, as `connector status` shows it.")],
-    why: Annotated[str, typer.Option("--why", help="What you entered instead, for the audit.")] = "",
-    who: Annotated[str, typer.Option("--as", help="Your name, for the audit.")] = "",
-    config: ConfigOption = None,
-) -> None:
-    """End a payment that needs attention: you entered it there by hand in a way that the agent cannot see."""
-    from connector.overview import dismiss_parked
-
-    with agent_of(config) as agent:
-        print(f"{dismiss_parked(agent.desk, number, who=who, why=why)} is left as you entered it.")
 
 
 @app.command()
@@ -224,6 +216,7 @@ for command in (
     *cli_decisions.COMMANDS,
     *cli_doctor.COMMANDS,
     *cli_payouts.COMMANDS,
+    *cli_attention.COMMANDS,
     *cli_shadow.COMMANDS,
     *cli_adopt.COMMANDS,
 ):

@@ -9,18 +9,18 @@ from datetime import date, datetime
 
 from connector.clock import SystemClock
 from connector.errors import ConnectorError, Rejected, RetryLater
+from connector.flows.attention import parked, signed
 from connector.flows.decisions import asked
 from connector.flows.desk import Desk
 from connector.flows.naming import unit_names
-from connector.flows.reconcile import BY_HAND, CHECKED
+from connector.flows.reconcile import CHECKED
 from connector.flows.settled import PARTLY_PAID
 from connector.flows.warnings import warnings
 from connector.model.approval import WAITS, waiting_sentences
 from connector.model.charge import Charge, ChargeState, Hold
-from connector.model.ledger import EntryKind, LedgerEntry, net
+from connector.model.ledger import net
 from connector.model.money import Money
 from connector.store import (
-    audit,
     charges,
     freshness,
     holds,
@@ -110,21 +110,21 @@ def overview(desk: Desk) -> Overview:
         collected_this_month=net((e for e in entries if e.amount.currency == desk.settings.currency), desk.settings.currency),
         on_their_way=tuple(way),
         needs_attention=(*attention, *refused, *payouts),
-        notices=_noted(desk, way, fresh),
+        notices=_noted(desk, fresh),
         paused=switch.sentence(stopped) if stopped else "",
         shadow=in_shadow,
         uncollected=_uncollected(desk),
     )
 
 
-def _noted(desk: Desk, way: Sequence[OnItsWay], fresh: Sequence[Freshness]) -> tuple[str, ...]:
+def _noted(desk: Desk, fresh: Sequence[Freshness]) -> tuple[str, ...]:
     """Sentences, the most urgent first."""
     with desk.store.read() as tx:
         waits = settings.get(tx, WAITS) or []
         without = settings.get(tx, "due_without_invoice") or {}
         checked = settings.get(tx, CHECKED) or {}
         partly = settings.get(tx, PARTLY_PAID) or {}
-    told = (*waiting_sentences(waits), *_notices(desk, without), *_parked(way), *_mismatches(checked, fresh))
+    told = (*waiting_sentences(waits), *_notices(desk, without), *_parked(desk), *_mismatches(checked, fresh))
     return (*told, *partly.values(), *asked(desk), *warnings(desk))
 
 
@@ -139,32 +139,6 @@ def _now(desk: Desk) -> datetime:
         return desk.now()
     except RetryLater:
         return SystemClock().now()
-
-
-def retry_all_parked(desk: Desk) -> int:
-    """Everything that needs attention among the deliveries is tried again."""
-    with desk.store.begin() as tx:
-        parked = [d for d in outbox.undelivered(tx) if d.state == "parked"]
-        for delivery in parked:
-            outbox.retry_parked(tx, delivery.id, now=desk.now())
-    return len(parked)
-
-
-def dismiss_parked(desk: Desk, number: int, *, who: str, why: str) -> str:
-    """A person wrote it there by hand, in a way that cannot be seen from here. What was dismissed, in words.
-
-    Rejected when nobody takes the word for it, or there is no such delivery that needs attention.
-    """
-    if not (who.strip() and why.strip()):
-        raise Rejected("say what you entered instead (--why) and who you are (--as): both are kept in the audit")
-    with desk.store.begin() as tx:
-        delivery = outbox.get(tx, number)
-        if delivery is None or not outbox.dismiss(tx, number, why=f"{BY_HAND}{why} ({who})", now=desk.now()):
-            raise Rejected(f"there is no payment on its way with the number {number} that needs attention: connector status")
-        entry = ledger.get(tx, delivery.entry)
-        what = f"{_signed(entry) if entry else delivery.entry} to {delivery.target}"
-        audit.write(tx, who=who, what=f"dismissed {delivery.entry} to {delivery.target}", why=why, now=desk.now())
-    return what
 
 
 def payer_list(desk: Desk) -> Sequence[PayerRow]:
@@ -219,15 +193,12 @@ def _connections(desk: Desk, fresh: Sequence[Freshness]) -> tuple[Freshness, ...
     return (*(known.get(name, never[name]) for name in partners), *failing)
 
 
-def _parked(way: Sequence[OnItsWay]) -> list[str]:
-    number = sum(item.state == "parked" for item in way)
+def _parked(desk: Desk) -> list[str]:
+    number = len(parked(desk))
     if not number:
         return []
-    what = "1 payment on its way needs" if number == 1 else f"{number} payments on their way need"
-    return [
-        f"{what} attention: put right what its note says, then: connector sync --once --retry-parked"
-        " (or, when you entered it there in another way: connector dismiss)"
-    ]
+    what = "1 thing failed each time and needs" if number == 1 else f"{number} things failed each time and need"
+    return [f"{what} attention: why, and what to type for each: connector parked"]
 
 
 def _mismatches(checked: dict[str, int], fresh: Sequence[Freshness]) -> list[str]:
@@ -250,15 +221,11 @@ def _on_its_way(desk: Desk, delivery: Delivery, names: dict[str, str]) -> OnItsW
         entry=delivery.entry,
         target=delivery.target,
         name=names.get(charge.unit, charge.unit) if charge else "",
-        amount=_signed(entry) if entry else Money.zero(desk.settings.currency),
+        amount=signed(entry) if entry else Money.zero(desk.settings.currency),
         state=str(delivery.state),
         note=delivery.note,
         since=delivery.created_at,
     )
-
-
-def _signed(entry: LedgerEntry) -> Money:
-    return entry.amount if entry.kind is EntryKind.PAYMENT else -entry.amount
 
 
 def _notices(desk: Desk, without: dict[str, object]) -> list[str]:

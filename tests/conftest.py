@@ -27,9 +27,9 @@ NEEDS_SHARED = ("CONNECTOR_SHARED", "published")
 DOES_NOT_APPLY = ("SQLite has one writer", "SQLite has no connection", "PostgreSQL's disk", "this PSA cannot")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def quiet_again() -> Iterator[None]:
-    """For tests that set up real logging: takes it back."""
+    """A command that runs within a test sets up real logging, on a stream that is closed after it: takes it back."""
     root, level = logging.getLogger(), logging.getLogger().level
     handlers, hooks = list(root.handlers), (sys.excepthook, threading.excepthook)
     yield

@@ -13,6 +13,7 @@ KINDS = {
     "429": "throttled before anything happened",
     "500": "server error before anything happened",
     "500_after_effect": "the write was done, the answer is a server error",
+    "refused": "not accepted (HTTP 400), before anything happened: a record that the partner cannot handle",
     "reset": "connection closed before anything happened",
     "reply_lost": "the write was done, the connection is closed without an answer",
 }
@@ -61,6 +62,8 @@ class Fault:
         """None: the connection is closed without an answer."""
         if self.kind == "429":
             return voice.too_many_requests(self.retry_after_s)
+        if self.kind == "refused":
+            return voice.server_error(400)
         if self.kind.startswith("500"):
             return voice.server_error(500)
         return None

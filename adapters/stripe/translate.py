@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from adapters.stripe import wire
+from connector.errors import Rejected
 from connector.model.invoice import (
     Customer,
     GatewayInvoice,
@@ -42,7 +43,10 @@ def day(timestamp: int) -> date:
 
 
 def money(minor: int, currency: str) -> Money:
-    return Money(minor, currency.upper())
+    try:
+        return Money(minor, currency.upper())
+    except ValueError:
+        raise Rejected(f"Stripe has amounts in {currency.upper()}, which is not supported", code="unsupported_currency") from None
 
 
 # Subscriptions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -27,7 +27,8 @@ from connector.model.ledger import (
     reinstated_key,
     reversal_key,
 )
-from connector.store import charges, cursors, freshness, holds, ledger, outbox, settings, units
+from connector.store import charges, cursors, freshness, holds, ledger, outbox, settings, stuck, units
+from connector.store.stuck import StuckKind
 
 LOOK_BACK = timedelta(days=200)  # how old a charge is read again when the event cursor was lost: disputes come this late
 LOOK_AGAIN = "collect.look_again"  # ids of charges for which reconciliation found the ledger behind
@@ -45,7 +46,8 @@ class Collected:
 def collect(desk: Desk) -> Collected:
     """Events are hints: unordered, repeated, sometimes missing. What counts is the object, read again.
 
-    Rejected when the gateway refuses to show a charge: the others are collected, that one is tried again each time.
+    Rejected when the gateway refuses to show a charge: the others are collected, that one is tried again each time until it
+    is parked.
     """
     name = f"{desk.gateway.name}.events"
     with desk.store.read() as tx:
@@ -54,6 +56,7 @@ def collect(desk: Desk) -> Collected:
     page = desk.gateway.events(after=after)
     enrolled = enrol.adopt(desk, (e.customer for e in page.events if e.type in _CUSTOMER_EVENTS and e.customer))
     entries, refused = _settle_all(desk, _touched(desk, page, again))
+    refused = _not_parked(desk, refused)
     with desk.store.begin() as tx:
         if page.cursor != after:
             cursors.set(tx, name, page.cursor, now=desk.now())
@@ -76,9 +79,13 @@ def look_again(desk: Desk, charge_ids: Iterable[str]) -> None:
 def _settle_all(desk: Desk, touched: Iterable[Charge]) -> tuple[int, dict[str, str]]:
     """New ledger entries, and by charge id what the gateway refused."""
     written, refused = 0, {}
+    with desk.store.read() as tx:
+        failed = stuck.every(tx, StuckKind.CHARGE)
     for charge in touched:
         try:
             written += settle(desk, charge)
+            if charge.id in failed:
+                _works_again(desk, charge)
         except Rejected as error:
             refused[charge.id] = f"{charge.id}: {error}"
         except ConnectorError:
@@ -87,6 +94,17 @@ def _settle_all(desk: Desk, touched: Iterable[Charge]) -> tuple[int, dict[str, s
             log.exception("charge could not be collected", charge=charge.id)
             refused[charge.id] = f"{charge.id}: unexpected {type(error).__name__}; the log has the details"
     return written, refused
+
+
+def _works_again(desk: Desk, charge: Charge) -> None:
+    with desk.store.begin() as tx:
+        stuck.worked(tx, StuckKind.CHARGE, charge.id)
+
+
+def _not_parked(desk: Desk, refused: Mapping[str, str]) -> dict[str, str]:
+    """Those that are worth another attempt: one that was refused often enough waits for a person."""
+    with desk.store.begin() as tx:
+        return {id: why for id, why in refused.items() if not stuck.failed(tx, StuckKind.CHARGE, id, why=why, now=desk.now())}
 
 
 def settle(desk: Desk, charge: Charge) -> int:

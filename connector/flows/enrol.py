@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection
 
-from connector.errors import Rejected
+from connector.errors import ConnectorError, Rejected
 from connector.flows import agreements
 from connector.flows.adopt_marks import put_markers
 from connector.flows.books_invoices import with_mapped
@@ -16,13 +17,15 @@ from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit, Payer
 from connector.model.invoice import Customer
 from connector.ports import Capability, WriteKey
-from connector.store import audit, payers, units
+from connector.store import audit, payers, stuck, units
 from connector.store.payers import PayerRow
+from connector.store.stuck import StuckKind
 from connector.store.write_once import write_once
 
 FIND_LAG = timedelta(seconds=30)
 BARRED = "barred"  # in a payer's detail: payment methods that came back, and are not debited any more
 RENEW_BEFORE = timedelta(hours=2)  # a link that soon stops working is made anew
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,10 +86,38 @@ def enrol(desk: Desk) -> Enrolled:
 
 
 def adopt(desk: Desk, customers: Iterable[str]) -> tuple[str, ...]:
-    """Something happened to these customers: if a new method is there it becomes the default. Names of newly enrolled payers."""
+    """Something happened to these customers: if a new method is there it becomes the default. Names of newly enrolled payers.
+
+    One that the gateway refuses is tried again each time, until it is parked; it keeps back nobody else.
+    """
     with desk.store.read() as tx:
         rows = {row.customer: row for row in payers.every(tx) if row.customer}
-    return tuple(rows[id].name for id in dict.fromkeys(customers) if id in rows and _adopt_one(desk, rows[id]))
+        failed = stuck.every(tx, StuckKind.PAYER)
+    again = [id for id, one in failed.items() if one.parked_at is None]
+    wanted = [rows[id] for id in dict.fromkeys((*customers, *again)) if id in rows]
+    return tuple(row.name for row in wanted if _adopt_unless_refused(desk, row, failed=row.customer in failed))
+
+
+def _adopt_unless_refused(desk: Desk, row: PayerRow, *, failed: bool) -> bool:
+    try:
+        enrolled = _adopt_one(desk, row)
+    except Rejected as error:
+        return _refused(desk, row, str(error))
+    except ConnectorError:
+        raise
+    except Exception as error:  # a defect of ours in one payer must not keep back the others' money
+        log.exception("payment method could not be read", payer=row.key)
+        return _refused(desk, row, f"unexpected {type(error).__name__}; the log has the details")
+    if failed:
+        with desk.store.begin() as tx:
+            stuck.worked(tx, StuckKind.PAYER, row.customer)
+    return enrolled
+
+
+def _refused(desk: Desk, row: PayerRow, why: str) -> bool:
+    with desk.store.begin() as tx:
+        stuck.failed(tx, StuckKind.PAYER, row.customer, why=why, now=desk.now())
+    return False
 
 
 def link_for(desk: Desk, payer: str) -> tuple[PayerRow, str]:
@@ -237,8 +268,12 @@ def _note_on_units(tx: Connection, payer: str, *, enrolled: bool, now: datetime)
 
 
 def _publish_state(desk: Desk, row: PayerRow) -> None:
+    """What the PSA does not take now is published by `enrol`; it keeps back no money that the gateway collected."""
     psa, _, id = row.key.partition(":")
-    _publish(desk, Payer(psa=psa, id=id, name=row.name, email=row.email), row)
+    try:
+        _publish(desk, Payer(psa=psa, id=id, name=row.name, email=row.email), row)
+    except ConnectorError as error:
+        log.warning("enrolment could not be published yet", payer=row.key, error=str(error))
 
 
 def _save(desk: Desk, row: PayerRow) -> PayerRow:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection
 
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
@@ -54,6 +55,9 @@ class Patience:
         return self.in_a_row >= self.limit
 
 
+log = structlog.get_logger(__name__)
+
+
 def guarded(desk: Desk, charge: Charge, act: Callable[[], object], patience: Patience) -> str:
     """Why a partner refused this one charge, which is then held; "" when all went well. The others go on.
 
@@ -70,6 +74,13 @@ def guarded(desk: Desk, charge: Charge, act: Callable[[], object], patience: Pat
     except Rejected as error:
         hold(desk, charge, (_refused(error),))
         return f"{charge.id}: {error}"
+    except ConnectorError:
+        raise
+    except Exception as error:  # a defect of ours in one charge must not keep back the others' money
+        log.exception("charge failed unexpectedly", charge=charge.id)
+        said = f"unexpected {type(error).__name__}; the log has the details"
+        hold(desk, charge, (Reason(name="failed", message=said, way_on="report it; it is tried again each cycle"),))
+        return f"{charge.id}: {said}"
     patience.in_a_row = 0
     return ""
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from connector.errors import OutcomeUnknown, Rejected
+import structlog
+
+from connector.errors import ConnectorError, Rejected
 from connector.flows import agreements, enrol, takeover
 from connector.flows.desk import Desk
+from connector.flows.holding import Patience
+from connector.flows.refused import guarded, not_parked, unit_of
 from connector.model.agreement import BillingUnit, Unusable
 from connector.model.plan import Plan, Wanted, diff
 from connector.model.pricing import desired, first_draft
@@ -17,10 +22,12 @@ from connector.model.subscription import Arm, Cancel, Change, Create, LiveSubscr
 from connector.ports import WriteKey
 from connector.store import audit, freshness, links, payers, units
 from connector.store.links import Link, LinkState
+from connector.store.payers import PayerRow
 from connector.store.units import UnitRow
 from connector.store.write_once import write_once
 
 FIND_LAG = timedelta(seconds=30)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +59,8 @@ def plan(desk: Desk, *, recreate: frozenset[str] = frozenset()) -> Mirror:
     alive, unusable = agreements.billing_units(desk, reading)
     frozen = _frozen(desk, unusable)
     vanished = _vanished(desk, alive, live) if alive else {}
-    wanted = _wanted(desk, [u for u in alive if u.key not in vanished or u.key in recreate])
+    wanted, broken = _wanted(desk, [u for u in alive if u.key not in vanished or u.key in recreate])
+    frozen |= broken.keys()
     mine = [s for s in live if s.subscription.unit not in frozen]
     changes = diff({k: w for k, w in wanted.items() if k not in frozen}, mine, today=desk.today())
     changes, in_the_way = takeover.beside_foreign(desk, changes, {unit.key: unit for unit in alive})
@@ -61,7 +69,7 @@ def plan(desk: Desk, *, recreate: frozenset[str] = frozenset()) -> Mirror:
         plan=Plan(
             changes=changes,
             names={**_names(desk), **{unit.key: unit.name for unit in alive}},
-            unusable=(*unusable, *gone_at_gateway, *in_the_way),
+            unusable=(*unusable, *gone_at_gateway, *in_the_way, *broken.values()),
             live=len(live),
         ),
         units={unit.key: unit for unit in alive},
@@ -75,14 +83,15 @@ def apply(desk: Desk, mirror: Mirror) -> Applied:
     failed: list[tuple[Change, str]] = []
     remember_units(desk, mirror)
     enrol.remember_payers(desk, mirror.units.values())
-    total = len(mirror.plan.changes)
-    for number, change in enumerate(mirror.plan.changes, start=1):
-        desk.settings.progress("subscriptions", number, total)
-        try:
-            _apply_one(desk, change, mirror)
+    changes = not_parked(desk, mirror.plan.changes)
+    patience = Patience()
+    for number, change in enumerate(changes, start=1):
+        desk.settings.progress("subscriptions", number, len(changes))
+        why = guarded(desk, change, partial(_apply_one, desk, change, mirror), patience)
+        if why:
+            failed.append((change, why))
+        else:
             done.append(change)
-        except (Rejected, OutcomeUnknown) as error:
-            failed.append((change, str(error)))
     return Applied(done=tuple(done), failed=tuple(failed))
 
 
@@ -139,30 +148,50 @@ def _gone_problem(unit: BillingUnit) -> Unusable:
     )
 
 
-def _wanted(desk: Desk, alive: list[BillingUnit]) -> dict[str, Wanted]:
+def _wanted(desk: Desk, alive: list[BillingUnit]) -> tuple[dict[str, Wanted], dict[str, Unusable]]:
+    """By billing unit; and those for which it cannot be said, which are left exactly as they are."""
     with desk.store.read() as tx:
-        known = payers.every(tx)
-        rows = {row.key: row for row in known}
+        rows = {row.key: row for row in payers.every(tx)}
         generations = {u.key: links.latest_generation(tx, "subscription", u.key, desk.gateway.name) for u in alive}
     result: dict[str, Wanted] = {}
-    for unit in alive:
-        if not unit.collect:
-            continue
-        payer = rows.get(unit.payer.key)
-        enrolled = payer is not None and payer.method != ""
-        subscription = desired(unit, today=desk.today(), automatic=enrolled, paused=not desk.settings.gateway_releases)
-        result[unit.key] = Wanted(
-            subscription=desk.gateway.canonical(subscription),
-            customer=payer.customer if payer else "",
-            first_draft=first_draft(unit, desk.today()),
-            name=unit.name,
-            generation=generations[unit.key],
-        )
-    return result
+    broken: dict[str, Unusable] = {}
+    for unit in (unit for unit in alive if unit.collect):
+        try:
+            result[unit.key] = _wanted_of(desk, unit, rows.get(unit.payer.key), generations[unit.key])
+        except Rejected as error:
+            broken[unit.key] = _broken(unit, str(error))
+        except ConnectorError:
+            raise
+        except Exception as error:  # a defect of ours in one unit must not keep back the others
+            log.exception("subscription could not be computed", unit=unit.key)
+            broken[unit.key] = _broken(unit, f"unexpected {type(error).__name__}; the log has the details")
+    return result, broken
+
+
+def _wanted_of(desk: Desk, unit: BillingUnit, payer: PayerRow | None, generation: int) -> Wanted:
+    enrolled = payer is not None and payer.method != ""
+    subscription = desired(unit, today=desk.today(), automatic=enrolled, paused=not desk.settings.gateway_releases)
+    return Wanted(
+        subscription=desk.gateway.canonical(subscription),
+        customer=payer.customer if payer else "",
+        first_draft=first_draft(unit, desk.today()),
+        name=unit.name,
+        generation=generation,
+    )
+
+
+def _broken(unit: BillingUnit, why: str) -> Unusable:
+    return Unusable(
+        ref=unit.root.ref,
+        name=unit.name,
+        reason="not_computed",
+        message=f"{unit.name} (agreement {unit.root.ref.id}): its subscription cannot be computed: {why}."
+        " It is left as it is; the others go on.",
+    )
 
 
 def _apply_one(desk: Desk, change: Change, mirror: Mirror) -> None:
-    unit = change.old.subscription.unit if isinstance(change, Update | Cancel) else change.new.unit
+    unit = unit_of(change)
     match change:
         case Create():
             link_id = _create(desk, change, mirror)

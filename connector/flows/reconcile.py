@@ -28,6 +28,7 @@ from connector.model.period import Period
 from connector.store import charges, freshness, ledger, links, outbox, settings
 from connector.store.outbox import Delivery, DeliveryState
 
+KEEP_ALIVE = timedelta(days=1)
 DAYS = 92
 CHECKED = "reconcile.found"  # how many mismatches the last check found, for `status`
 BY_HAND = "by hand: "  # begins the note of a delivery that a person took over: what they entered cannot be seen from here
@@ -51,6 +52,7 @@ class Reconciliation:
 def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
     """Everything billed since that day (default: 92 days), each partner read anew."""
     since = max(since or desk.today() - timedelta(days=DAYS), desk.settings.policy.collect_from)
+    _keep_alive(desk)
     subjects = _subjects(desk, since)
     facts = _read(desk, subjects)
     _hand_over(desk, subjects, facts)
@@ -61,6 +63,15 @@ def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
         settings.set(tx, CHECKED, {"open": len(drifts) - waiting, "waiting": waiting}, now=desk.now())
         freshness.succeeded(tx, "reconcile", now=desk.now())
     return Reconciliation(rows=rows, drifts=drifts, since=since)
+
+
+def _keep_alive(desk: Desk) -> None:
+    """Books that nothing was asked of for days are asked once: a permission that is not used dies (payments.md 2.2)."""
+    with desk.store.read() as tx:
+        seen = {beat.name: beat.last_success for beat in freshness.every(tx)}
+    last = seen.get(desk.books.name) if desk.books is not None else None
+    if desk.books is not None and (last is None or desk.now() - last > KEEP_ALIVE):
+        desk.books.ping()
 
 
 # What there is to compare

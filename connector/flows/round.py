@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from connector.errors import Rejected
 from connector.flows import again, books_invoices, late, returned
 from connector.flows.bills import UnitBills
 from connector.flows.desk import Desk, Settings
@@ -87,7 +89,7 @@ def gather(
         owners=owners,
     )
     due = [pair for pair in pairs if _may_be_due(desk, base, *pair)]
-    customers = desk.gateway.customers({draft.customer for _, draft in due}) if due else {}
+    customers = _customers(desk, {draft.customer for _, draft in due})
     for id, customer in customers.items():
         _remember_method(desk, rows.get(id), customer)
     base = replace(base, customers=customers, others=read_others(desk, customers))
@@ -113,6 +115,18 @@ def _may_be_due(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice
     """Only what may be released now is worth asking the gateway and the books about; reads are metered there."""
     decision = decide(facts_of(desk, round_, charge, draft))
     return isinstance(decision, Release | Held) and not (isinstance(decision, Held) and decision.on is None)
+
+
+def _customers(desk: Desk, ids: Collection[str]) -> Mapping[str, Customer]:
+    """One that the gateway refuses to show is left out, so that it has no method and is held; it keeps back no other."""
+    try:
+        return desk.gateway.customers(ids) if ids else {}
+    except Rejected:
+        found: dict[str, Customer] = {}
+        for id in sorted(ids):
+            with suppress(Rejected):
+                found.update(desk.gateway.customers([id]))
+        return found
 
 
 def _remember_method(desk: Desk, row: payers.PayerRow | None, customer: Customer) -> None:
@@ -191,6 +205,7 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, b
         released_by_person=round_.overruled.get(charge.id, {}),
         approvals=tuple(round_.approvals.get(charge.id, ())),
         earlier=len(_earlier(desk, charge)),
+        covered=_covered(round_, charge),
         others=round_.others.holds(unit.key, draft.customer, bills, bill_date(charge.period, unit.timing)),
     )
     facts = _of_supplement(desk, round_, charge, facts) if charge.number else facts
@@ -272,6 +287,19 @@ def _previous(desk: Desk, charge: Charge) -> Money | None:
     with desk.store.read() as tx:
         earlier = [c for c in charges.of_unit(tx, charge.unit) if c.period < charge.period and c.owed and c.number == 0]
     return max(earlier, key=lambda c: c.period).owed if earlier else None
+
+
+def _covered(round_: Round, charge: Charge) -> Period | None:
+    asked = (ChargeState.RELEASED, ChargeState.PAID)
+    return next(
+        (
+            period
+            for (unit, period), found in round_.charges.items()
+            if unit == charge.unit and period != charge.period and any(c.state in asked for c in found)
+            if period.start <= charge.period.start and charge.period.end <= period.end
+        ),
+        None,
+    )
 
 
 def _earlier(desk: Desk, charge: Charge) -> tuple[Charge, ...]:

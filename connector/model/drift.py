@@ -33,7 +33,7 @@ from connector.model.money import Money
 from connector.model.period import Period
 
 SYNC = "connector sync --once"
-RETRY = "put that right, then: connector sync --once --retry-parked"
+RETRY = "put that right, then: connector retry (its number: connector parked)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from connector.model.charge import BreakdownLine
 from connector.model.explain import sum_up
 from connector.model.invoice import Adjustment, BooksInvoice, Customer, GatewayInvoice, PsaInvoice
 from connector.model.money import Money, total
-from connector.model.period import add_months
+from connector.model.period import Period, add_months
 
 MINIMUM_MINOR = 50  # less is put on the customer's balance at the gateway and collected with another charge: then too much
 # What a person may overrule: the amount is known, and so is who owes it. Every other hold has a way on of its own.
@@ -73,6 +73,7 @@ class Facts:
     asked: tuple[Reason, ...] = ()  # what somebody has to answer first, of an invoice that no agreement bills
     others: tuple[Reason, ...] = ()  # because another product may collect it (model/others.py)
     approvals: tuple[Approval, ...] = ()
+    covered: Period | None = None  # a longer period that holds this one and was charged: the cycle was changed since
     earlier: int = 0  # regular charges of the same billing unit that went out before
 
 
@@ -200,6 +201,11 @@ def _questions(facts: Facts) -> Iterator[Reason]:
             message="the agreement is no longer in the field mapping's filter, or its payer is no longer opted in",
             way_on="opt the payer in again, or void the draft in the gateway's dashboard",
         )
+    yield from _which_bill(facts)
+    yield from _no_bill(facts)
+
+
+def _which_bill(facts: Facts) -> Iterator[Reason]:
     if facts.unsure:
         yield Reason(
             name="ambiguous_invoice",
@@ -212,6 +218,13 @@ def _questions(facts: Facts) -> Iterator[Reason]:
             message=f"the period has {len(facts.bills)} invoices in the PSA: {_numbers(facts.bills)}",
             way_on="delete or re-date the invoice that is not this period's bill",
         )
+    for bill in facts.bills:
+        if bill.total.currency != facts.computed.currency:
+            yield Reason(
+                name="currency_differs",
+                message=f"invoice {bill.number} is in {bill.total.currency}, the charge in {facts.computed.currency}",
+                way_on="correct the currency in the PSA, or collect this one outside autopay",
+            )
     if shared := tuple(bill for bill in facts.bills if bill.balance and _others_on(bill, facts)):
         others = ", ".join(sorted({id for bill in shared for id in _others_on(bill, facts)}))
         yield Reason(
@@ -219,13 +232,24 @@ def _questions(facts: Facts) -> Iterator[Reason]:
             message=f"invoice {_numbers(shared)} also bills agreement {others}, which is charged apart from this one",
             way_on="give the agreements that share an invoice the same group (field `group` of the mapping), or bill them apart",
         )
-    if facts.supplementary and not facts.bills:
+
+
+def _no_bill(facts: Facts) -> Iterator[Reason]:
+    if facts.bills:
+        return
+    if facts.supplementary:
         yield Reason(
             name="missing_invoice",
             message="the invoice that was billed in addition for the period is no longer in the PSA",
             way_on="create it again in the PSA, or void the draft in the gateway's dashboard",
         )
-    elif not facts.bills and not facts.policy.computed_when_missing and not facts.unsure:
+    elif facts.covered is not None:
+        yield Reason(
+            name="already_charged",
+            message=f"the charge for {facts.covered} covers these days, and the PSA bills nothing else for them",
+            way_on="nothing to do; should the PSA bill them all the same, it is charged then",
+        )
+    elif not facts.policy.computed_when_missing and not facts.unsure:
         yield Reason(
             name="missing_invoice",
             message=f"the PSA has no invoice for the period that was to be billed on {facts.bill_day.isoformat()}",
@@ -327,12 +351,6 @@ def _bill_guards(facts: Facts, bill: PsaInvoice) -> Iterator[Reason]:
             message=f"invoice {bill.number} is billed to another company than the agreement",
             way_on="make the bill-to company of agreement and invoice the same in the PSA",
         )
-    if bill.total.currency != facts.computed.currency:
-        yield Reason(
-            name="currency_differs",
-            message=f"invoice {bill.number} is in {bill.total.currency}, the agreement in {facts.computed.currency}",
-            way_on="correct the currency in the PSA",
-        )
     yield from _books_guards(facts, bill)
 
 
@@ -372,7 +390,9 @@ def amount_guards(policy: Policy, owed: Money, previous: Money | None) -> Iterat
             message=f"{owed} is above the {policy.mandate_maximum} that the payer has authorised for one debit",
             way_on="let the payer authorise more and raise charging.mandate_maximum, or collect this one outside autopay",
         )
-    if previous is None or previous.minor <= 0 or policy.max_change_percent is None or policy.max_change is None:
+    if previous is None or previous.minor <= 0 or previous.currency != owed.currency:
+        return
+    if policy.max_change_percent is None or policy.max_change is None:
         return
     change = abs(owed.minor - previous.minor)
     percent = Decimal(change) * 100 / previous.minor

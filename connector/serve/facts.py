@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector.model.approval import WAITS, waiting_sentences
 from connector.model.charge import Charge, ChargeState
 from connector.model.money import Money, total
-from connector.store import Store, charges, freshness, holds, outbox, payers, settings, shadow, switch, units
+from connector.store import Store, charges, freshness, holds, outbox, payers, settings, shadow, stuck, switch, units
 from connector.store.freshness import Freshness
+from connector.store.outbox import Delivery
+from connector.store.stuck import Stuck
 
 STALE_S = 3600.0  # a connection without success for this long makes health degraded
 UNDELIVERED_S = 2 * 86_400.0  # two days of silence is what users were hurt by
@@ -20,8 +23,17 @@ OPEN_STATES = (ChargeState.WAITING, ChargeState.HELD, ChargeState.RELEASED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ParkedItem:
+    """`number` is what `connector parked` shows and `connector retry` takes."""
+
+    number: str
+    target: str
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """Counts and totals; no names, no ids. Times are the agent's clock."""
+    """Counts and totals, and of what needs attention our own numbers; no names, no partner's ids. Times are the agent's."""
 
     now: datetime
     connections: tuple[Freshness, ...]
@@ -34,6 +46,8 @@ class Facts:
     oldest_undelivered: datetime | None
     attention: int
     notices: tuple[str, ...]
+    parked: tuple[ParkedItem, ...] = ()
+    planned_counts: dict[str, int] = field(default_factory=dict)  # by the keys of `planned`
     rounds: int = 0
     token_days: dict[str, int] | None = None
     paused: bool = False
@@ -66,14 +80,7 @@ class Facts:
         if self.silent_s > UNDELIVERED_S:
             return "failing"
         late = any(self.is_down(c) and (self.lag_s(c) is None or (self.lag_s(c) or 0) > STALE_S) for c in self.connections)
-        if (
-            late
-            or self.silent_s > STALE_S
-            or self.deliveries.get("parked")
-            or self.attention
-            or self.paused
-            or any(days < 14 for days in tokens)
-        ):
+        if late or self.silent_s > STALE_S or self.parked or self.attention or self.paused or any(days < 14 for days in tokens):
             return "degraded"
         return "ok"
 
@@ -93,6 +100,8 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
             payers=dict(Counter(row.state for row in payers.every(tx))),
             charges={str(state): sum(c.state is state for c in stored) for state in OPEN_STATES},
             planned=_totals(stored),
+            planned_counts=dict(Counter(f"{charge.state} {charge.currency}" for charge in stored)),
+            parked=_parked(outbox.parked(tx), stuck.parked(tx)),
             holds=dict(Counter(hold.name for hold in holds.active(tx))),
             deliveries=outbox.counts(tx),
             oldest_undelivered=outbox.oldest_undelivered(tx),
@@ -103,6 +112,11 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
             paused=bool(switch.paused(tx)),
             shadow=shadow.is_on(tx),
         )
+
+
+def _parked(deliveries: Sequence[Delivery], others: Sequence[Stuck]) -> tuple[ParkedItem, ...]:
+    further = [ParkedItem(number=f"s{one.id}", target=str(one.kind), since=one.parked_at or one.last_at) for one in others]
+    return (*(ParkedItem(number=str(d.id), target=d.target, since=d.run_at) for d in deliveries), *further)
 
 
 def _totals(stored: list[Charge]) -> dict[str, Money]:

@@ -48,7 +48,7 @@ def render(facts: Facts, *, company: str, version: str) -> str:
 <body><main><header><h1>{escape(company)}</h1>
 <span id="status" class="badge {facts.status}">{facts.status}: {WORDS[facts.status]}</span>
 <span class="soft">as of {facts.now:%Y-%m-%d %H:%M} UTC</span></header>
-{_notices(facts)}{_connections(facts)}
+{_notices(facts)}{_parked(facts)}{_connections(facts)}
 <div class="grid">{_counts("Billing units", facts.units)}{_counts("Payers", facts.payers)}{_planned(facts)}
 {_counts("Holds", facts.holds)}{_deliveries(facts)}{_tokens(facts)}</div>
 <p class="soft">PSA Connector {escape(version)}. Names and amounts: <code>connector status</code>.
@@ -75,6 +75,18 @@ def _notices(facts: Facts) -> str:
     return f'<section id="notices"><h2>To do</h2>{"".join(f"<p>{text}</p>" for text in said)}</section>' if said else ""
 
 
+def _parked(facts: Facts) -> str:
+    if not facts.parked:
+        return ""
+    rows = "".join(
+        f'<tr><td>{escape(item.number)}</td><td>{escape(item.target)}</td><td class="n">{item.since:%Y-%m-%d %H:%M}</td></tr>'
+        for item in facts.parked
+    )
+    head = '<tr><th>no.</th><th>to</th><th class="n">since (UTC)</th></tr>'
+    said = "<p>Why, and what to type for each: <code>connector parked</code>.</p>"
+    return f'<section id="parked"><h2>Needs attention</h2>{said}<table>{head}{rows}</table></section>'
+
+
 def _connections(facts: Facts) -> str:
     rows = "".join(
         # Not the error itself: it may name a customer.
@@ -98,8 +110,7 @@ def _counts(title: str, counts: dict[str, int]) -> str:
 def _planned(facts: Facts) -> str:
     rows = ""
     for key, amount in facts.planned.items():
-        state = key.split()[0]
-        number = facts.charges.get(state, 0)
+        state, number = key.split()[0], facts.planned_counts.get(key, 0)
         rows += f'<tr><td>{WORDS.get(state, state)}</td><td class="n">{number}</td><td class="n">{escape(str(amount))}</td></tr>'
     return f"<section><h2>Planned charges</h2><table>{rows or '<tr><td class=soft>none</td></tr>'}</table></section>"
 

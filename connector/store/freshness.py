@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from connector.store.schema import freshness as table
 from connector.store.sql import upsert
@@ -31,3 +32,8 @@ def failed(tx: Connection, name: str, *, now: datetime, error: str) -> None:
 
 def every(tx: Connection) -> list[Freshness]:
     return [Freshness(**row) for row in tx.execute(select(table).order_by(table.c.name)).mappings()]
+
+
+def forget(tx: Connection, names: Collection[str]) -> None:
+    """These are no longer part of the configuration: what became of them says nothing any more."""
+    tx.execute(delete(table).where(table.c.name.in_(names)))

@@ -155,6 +155,11 @@ def undelivered(tx: Connection) -> list[Delivery]:
     return _all(tx, table.c.state != DeliveryState.DONE)
 
 
+def parked(tx: Connection) -> list[Delivery]:
+    """Those that wait for a person, the oldest first."""
+    return _all(tx, table.c.state == DeliveryState.PARKED)
+
+
 def counts(tx: Connection) -> dict[str, int]:
     """By state; every state is there."""
     found = tx.execute(select(table.c.state, func.count()).group_by(table.c.state)).all()
@@ -162,8 +167,17 @@ def counts(tx: Connection) -> dict[str, int]:
 
 
 def oldest_undelivered(tx: Connection) -> datetime | None:
-    """When the oldest delivery that is not done was written."""
-    query = select(table.c.created_at).where(table.c.state != DeliveryState.DONE).order_by(table.c.created_at).limit(1)
+    """When the oldest delivery was written that goes on by itself: a parked one, of which a person was told, is not late,
+    and neither is what waits behind it."""
+    before = table.alias("before")
+    behind = exists().where(
+        before.c.charge == table.c.charge,
+        before.c.target == table.c.target,
+        before.c.id < table.c.id,
+        before.c.state == DeliveryState.PARKED,
+    )
+    goes_on = table.c.state.in_([DeliveryState.READY, DeliveryState.RUNNING])
+    query = select(table.c.created_at).where(goes_on, ~behind).order_by(table.c.created_at).limit(1)
     return tx.execute(query).scalar_one_or_none()
 
 

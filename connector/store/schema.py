@@ -385,7 +385,15 @@ balance_booking = Table(
 )
 Index("balance_booking_by_booking", balance_booking.c.booking)
 
-APPEND_ONLY = (
-    *("ledger_entry", "ledger_fee", "audit", "reversal_decision", "charge_decision"),
-    *("balance_entry", "balance_booking"),
+stuck = Table(
+    "stuck",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    *(Column(name, sa.Text, nullable=False) for name in ("kind", "subject", "tried", "why")),
+    Column("attempts", sa.Integer, nullable=False),
+    *(Column(name, UtcDateTime, nullable=False) for name in ("first_at", "last_at")),
+    Column("parked_at", UtcDateTime),
 )
+Index("stuck_by_subject", stuck.c.kind, stuck.c.subject, unique=True)
+
+APPEND_ONLY = ("ledger_entry", "ledger_fee", "audit", "reversal_decision", "charge_decision", "balance_entry", "balance_booking")

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 from connector.cli import app
@@ -16,7 +15,6 @@ from connector.store import audit
 from tests.e2e.charging import bills, debits, hold_names
 from tests.e2e.msp import Msp, msp
 
-pytestmark = pytest.mark.usefixtures("quiet_again")
 DANA = ("--as", "Dana", "--why", "checked against the agreements")
 SAM = ("--as", "Sam", "--why", "looked at it too")
 FEBRUARY = "connectwise:{}/2026-02-01"

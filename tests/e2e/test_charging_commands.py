@@ -11,7 +11,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 from connector.cli import app
@@ -24,7 +23,6 @@ from tests.e2e.charging import at_stripe, collected, debits
 from tests.e2e.msp import Msp, msp
 
 # The commands set up real logging onto the runner's streams, which are closed afterwards.
-pytestmark = pytest.mark.usefixtures("quiet_again")
 ME = ("--as", "Dana", "--why", "agreed with the customer")
 
 

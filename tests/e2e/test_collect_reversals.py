@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from connector.errors import Rejected
+from connector.flows.attention import dismiss, retry_all
 from connector.model.charge import ChargeState
 from connector.model.ledger import EntryKind
-from connector.overview import dismiss_parked, overview, retry_all_parked
+from connector.overview import overview
 from tests.e2e.msp import Msp, msp
 
 MODES = ("many", "single")
@@ -92,7 +93,7 @@ def test_a_partial_refund_lowers_the_payment_in_the_psa_and_is_for_a_person_in_t
         assert kinds(m) == {"books_payment_extra", "went_back"}
 
         m.act("quickbooks.edit_payment", id=living(m)[0]["Id"], amount="300.00")
-        retry_all_parked(m.agent.desk)
+        retry_all(m.agent.desk, who="Dana")
         m.cycle(1)
 
         assert m.undelivered() == []
@@ -111,7 +112,7 @@ def test_two_partial_refunds_that_come_to_everything_void_what_is_left(tmp_path:
         assert len(m.undelivered()) == 2
 
         m.act("quickbooks.edit_payment", id=living(m)[0]["Id"], amount="300.00")
-        retry_all_parked(m.agent.desk)
+        retry_all(m.agent.desk, who="Dana")
         m.cycle(1)
 
         assert living(m) == []
@@ -149,7 +150,7 @@ def test_what_is_in_a_deposit_already_is_for_a_person_with_what_to_enter(tmp_pat
         assert kinds(m) == {"books_payment_extra", "went_back"}
 
         m.act("quickbooks.undo_deposit", id=deposit)
-        retry_all_parked(m.agent.desk)
+        retry_all(m.agent.desk, who="Dana")
         m.cycle(1)
 
         assert living(m) == []
@@ -187,7 +188,7 @@ def test_a_payment_adopted_from_the_bookkeeper_is_not_voided_for_them(tmp_path: 
         assert item.state == "parked"
 
         m.act("quickbooks.void_payment", id=living(m)[0]["Id"])
-        retry_all_parked(m.agent.desk)
+        retry_all(m.agent.desk, who="Dana")
         m.cycle(1)
 
         assert m.undelivered() == []
@@ -305,12 +306,12 @@ def test_a_refund_that_the_bookkeeper_entered_in_their_own_way_is_dismissed_with
         next_day(m)
         (item,) = overview(m.agent.desk).on_their_way
         with pytest.raises(Rejected, match="--why"):
-            dismiss_parked(m.agent.desk, item.delivery, who="Pat", why=" ")
-        said = dismiss_parked(m.agent.desk, item.delivery, who="Pat", why="refund receipt 1042")
+            dismiss(m.agent.desk, str(item.delivery), who="Pat", why=" ")
+        said = dismiss(m.agent.desk, str(item.delivery), who="Pat", why="refund receipt 1042")
 
-        assert said == "-500.00 USD to books:quickbooks"
+        assert (str(said.amount), said.target) == ("-500.00 USD", "books:quickbooks")
         assert m.undelivered() == []
         # The invoice is open in the PSA and not in the books, where the refund stands beside it: that is so.
         assert kinds(m) == {"went_back", "balances_differ"}
-        with pytest.raises(Rejected, match="no payment on its way with the number"):
-            dismiss_parked(m.agent.desk, item.delivery, who="Pat", why="again")
+        with pytest.raises(Rejected, match="nothing with the number"):
+            dismiss(m.agent.desk, str(item.delivery), who="Pat", why="again")

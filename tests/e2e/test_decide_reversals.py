@@ -19,7 +19,6 @@ from tests.e2e.charging import debits, hold_names
 from tests.e2e.msp import Msp, msp
 
 # The commands set up real logging onto the runner's streams, which are closed afterwards.
-pytestmark = pytest.mark.usefixtures("quiet_again")
 ME = ("--as", "Dana", "--why", "agreed with the customer")
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector.errors import RetryLater
-from connector.overview import overview, retry_all_parked
+from connector.flows.attention import retry_all
+from connector.overview import overview
 from connector.store import cursors
 from tests.e2e.msp import Msp, msp
 
@@ -178,10 +179,10 @@ def test_a_payment_that_the_books_refuse_is_parked_with_its_reason_and_the_other
         (drift,) = m.reconcile().drifts
         assert drift.kind == "books_payment_missing"
         assert item.note in drift.message
-        assert "--retry-parked" in drift.repair
+        assert "connector retry" in drift.repair
 
         m.act("quickbooks.close_books", through=None)
-        assert retry_all_parked(m.agent.desk) == 1
+        assert len(retry_all(m.agent.desk, who="Dana")) == 1
         m.cycle(1)
 
         assert once_everywhere(m, payers=2)

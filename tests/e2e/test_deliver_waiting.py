@@ -196,7 +196,7 @@ def test_an_invoice_of_somebody_else_with_that_number_is_not_paid(tmp_path: Path
 
 
 def retry(m: Msp) -> None:
-    from connector.overview import retry_all_parked
+    from connector.flows.attention import retry_all
 
-    retry_all_parked(m.agent.desk)
+    retry_all(m.agent.desk, who="Dana")
     m.cycle(1)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from connector.cli import app
 from tests.e2e.msp import Msp, msp
-
-pytestmark = pytest.mark.usefixtures("quiet_again")
 
 
 def examined(m: Msp, *, code: int = 0) -> str:

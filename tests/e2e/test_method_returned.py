@@ -1,4 +1,4 @@
-"""A debit that came back: its method is not debited again, for nothing of the payer, until there is another or a person says so."""
+"""A debit that came back: its method is debited no more for this payer until there is another or a person says so."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from connector import show
 from connector.overview import overview
+from connector.serve.facts import gather
 from tests.e2e.msp import Msp, msp
 
 
@@ -60,6 +61,7 @@ def test_the_partners_stand_first_and_flows_that_work_are_not_listed(tmp_path: P
 
 def test_a_partner_that_was_never_reached_is_listed_as_such(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
+        m.fault("reset", "quickbooks", count=1000)
         m.cycle()
 
         assert "never" in line(m, "quickbooks")
@@ -108,7 +110,7 @@ def test_what_needs_a_person_says_what_happened_and_what_to_do(tmp_path: Path) -
         assert "needs attention" in parked
         assert "Open the period" in parked
         notices = data(m)["notices"]
-        assert any("1 payment on its way needs attention" in notice and "--retry-parked" in notice for notice in notices)
+        assert any("1 thing failed each time" in notice and "connector parked" in notice for notice in notices)
         assert any("1 mismatch in the three-way check of 2026-02-06 18:00 UTC" in notice for notice in notices)
 
 
@@ -160,3 +162,21 @@ def test_the_data_for_programs_has_names_beside_ids_and_no_secret(tmp_path: Path
         said = json.dumps(data(m)) + text(m)
         secrets = [path.read_text().strip() for path in (m.folder / "secrets").iterdir()]
         assert not [secret for secret in secrets if secret in said]
+
+
+def test_a_partner_that_is_no_longer_configured_is_forgotten(tmp_path: Path) -> None:
+    """It was down when it was taken out, and must not make health fail for ever."""
+    with msp(tmp_path, agreements=0) as m:
+        m.fault("500", "quickbooks", count=10**6)
+        m.sign_up()
+        m.to("2026-02-02")
+        m.run("mirror")
+        with pytest.raises(AssertionError):
+            m.cycle(1)
+        m.restart(books=None)
+        m.to("2026-02-05")
+        m.cycle(1)
+
+        seen = gather(m.agent.store, m.world.now)
+        assert "quickbooks" not in {connection.name for connection in seen.connections}
+        assert seen.status == "ok"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from connector.errors import Rejected
 from connector.flows import overrule, switch
-from connector.overview import dismiss_parked, retry_all_parked
+from connector.flows.attention import dismiss, retry_all
 from tests.simulation import autotask_people, connectwise_people
 from tests.simulation.life import Life, Step, pick
 from tests.simulation.record import ours
@@ -291,14 +291,14 @@ def operator_overrules(life: Life) -> str | None:
 
 
 def operator_retries_parked(life: Life) -> str | None:
-    done = retry_all_parked(life.msp.agent.desk)
-    return f"{done}" if done else None
+    done = retry_all(life.msp.agent.desk, who="ann")
+    return f"{len(done)}" if done else None
 
 
 def operator_dismisses_parked(life: Life) -> str | None:
     parked = [d for d in life.msp.undelivered() if d.state == "parked"]
     one = pick(life, parked)
-    return dismiss_parked(life.msp.agent.desk, one.id, who="ann", why="entered by me") if one else None
+    return dismiss(life.msp.agent.desk, str(one.id), who="ann", why="entered by me").what if one else None
 
 
 _TABLE: list[tuple[int, Step]] = [

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from connector.logs import MASK, clean, luhn, setup
 
 CANARY = "correct-horse-battery"
-pytestmark = pytest.mark.usefixtures("quiet_again")
 
 
 @pytest.mark.parametrize(

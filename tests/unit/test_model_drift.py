@@ -111,7 +111,7 @@ def test_what_a_target_lacks_is_on_its_way_or_parked_or_for_a_person(changes: di
     assert {drift.kind for drift in (pending, parked, lost)} == {kind}
     assert [drift.waiting for drift in (pending, parked, lost)] == [True, False, False]
     assert "the books are closed" in parked.message
-    assert parked.repair.endswith("connector sync --once --retry-parked")
+    assert "connector retry" in parked.repair
     assert lost.repair != pending.repair
 
 

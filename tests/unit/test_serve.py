@@ -44,6 +44,7 @@ def test_health_tells_counts_ages_and_days(agent: Served) -> None:
 
     assert health == {
         "status": "degraded",
+        "mode": "live",
         "version": "1.2.3",
         "connections": {
             "connectwise": {"last_success": None, "lag_s": None, "down": True},
@@ -166,7 +167,6 @@ def test_a_link_that_cannot_be_opened_now_says_to_come_back(agent: Served) -> No
     assert "canary" not in answer.text
 
 
-@pytest.mark.usefixtures("quiet_again")
 def test_a_link_stays_out_of_the_log(agent: Served, capsys: pytest.CaptureFixture[str]) -> None:
     def broken(_: str) -> str | None:
         raise LookupError("no such payer")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from connector.model.money import Money
 from connector.serve.facts import Facts, gather
-from connector.store import Store, freshness
+from connector.store import Store, charges, freshness, ledger, stuck
+from connector.store.stuck import StuckKind
 from tests.unit import serve_facts
 from tests.unit.serving import NOW
+from tests.unit.store_databases import charge, entry
 
 
 @pytest.fixture
@@ -119,3 +123,37 @@ def test_a_clock_that_was_put_back_makes_no_negative_age(store: Store) -> None:
     seen = facts(store)
 
     assert (seen.undelivered_s, seen.lag_s(seen.connections[0])) == (0.0, 0.0)
+
+
+def test_what_is_parked_needs_attention_and_is_not_late(store: Store) -> None:
+    """A person was told; two days later nothing has become worse by itself."""
+    serve_facts.parked(store)
+    later = gather(store, NOW + timedelta(days=9))
+
+    assert (later.status, later.undelivered_s) == ("degraded", 0.0)
+    assert [(item.number, item.target) for item in later.parked] == [("1", serve_facts.PSA)]
+
+
+def test_what_waits_behind_a_parked_delivery_is_not_late_either(store: Store) -> None:
+    serve_facts.parked(store)
+    with store.begin() as tx:
+        ledger.append(tx, entry("payment:5", of=charge("cw:4")), targets=(serve_facts.PSA,), now=NOW)
+
+    assert gather(store, NOW + timedelta(days=9)).status == "degraded"
+
+
+def test_what_failed_each_time_needs_attention(store: Store) -> None:
+    for _ in range(stuck.ATTEMPTS):
+        with store.begin() as tx:
+            stuck.failed(tx, StuckKind.CHARGE, "cw:1/2026-01-01", why="refused", now=NOW)
+
+    assert (facts(store).status, [item.number for item in facts(store).parked]) == ("degraded", ["s1"])
+
+
+def test_planned_charges_are_counted_by_currency(store: Store) -> None:
+    with store.begin() as tx:
+        charges.ensure(tx, charge("cw:1"), now=NOW)
+        charges.ensure(tx, charge("cw:2"), now=NOW)
+        charges.ensure(tx, replace(charge("cw:3"), currency="CAD", computed=Money(700, "CAD")), now=NOW)
+
+    assert facts(store).planned_counts == {"waiting USD": 2, "waiting CAD": 1}

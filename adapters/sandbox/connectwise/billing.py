@@ -11,11 +11,12 @@ How ConnectWise bills, as far as published (the rest is marked):
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from adapters.sandbox.connectwise.periods import MONTHS, WEEKS, Span, number_on, span
+from adapters.sandbox.connectwise.queue import Queue
 from adapters.sandbox.connectwise.records import OFFICE, Clock, Records, currency_ref, invoice_balance
 from adapters.sandbox.connectwise.tables import Row, as_date, cents, day_text
 
@@ -30,15 +31,6 @@ class BillLine:
     amount: Decimal
     taxable: bool
     charges: _Key | None = None  # what it settles, so that it is not billed again
-
-
-@dataclass(kw_only=True, slots=True)
-class Queue:
-    """Which periods of a root agreement were invoiced: all before `next`, but for those that came back."""
-
-    next: int = 0
-    tracked_from: int = 0  # what was charged for earlier periods is not known line by line
-    returned: set[int] = field(default_factory=set)
 
 
 class Billing:
@@ -100,6 +92,7 @@ class Billing:
     def due(self, root: Row, through: date) -> Iterator[int]:
         """Numbers of the periods to be invoiced that begin on or before `through`."""
         queue = self.queues.setdefault(root["id"], Queue())
+        queue.count_in(self.records.billing_option(root), lambda number: self.period(root, number))
         yield from (number for number in sorted(queue.returned) if self._billable(root, number, through))
         number = queue.next
         while self._billable(root, number, through):
@@ -266,8 +259,7 @@ class Billing:
 
     def _take_from_queue(self, root: Row, number: int) -> None:
         queue = self.queues.setdefault(root["id"], Queue())
-        queue.returned.discard(number)
-        queue.next = max(queue.next, number + 1)
+        queue.invoiced(number, self.records.billing_option(root), lambda number: self.period(root, number))
 
     def _agreement_head(self, root: Row) -> Row:
         return {

@@ -1,0 +1,161 @@
+"""What needs a person because it fails each time it is tried, and what a person says about it: again, or done by hand.
+
+`12` is a payment on its way (`connector status` shows the same number); `s3` is anything else. Nothing here asks a partner:
+what is tried again is left to the agent's next round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from connector.errors import Rejected
+from connector.flows import collect
+from connector.flows.desk import Desk
+from connector.flows.reconcile import BY_HAND
+from connector.model.ledger import EntryKind, LedgerEntry
+from connector.model.money import Money
+from connector.store import audit, charges, ledger, outbox, payers, stuck, units
+from connector.store.outbox import Delivery
+from connector.store.stuck import Stuck, StuckKind
+
+WHAT = {
+    StuckKind.CHARGE: "a charge cannot be read at the gateway",
+    StuckKind.SUBSCRIPTION: "a change of the subscription is refused by the gateway",
+    StuckKind.PAYER: "the payment method cannot be read at the gateway",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parked:
+    """`amount` is less than nothing when it went back; None where it is not about an amount. `todo`: what to type."""
+
+    id: str
+    what: str
+    name: str
+    amount: Money | None
+    target: str
+    why: str
+    since: datetime
+    todo: str
+
+
+def parked(desk: Desk, *, target: str = "") -> list[Parked]:
+    """The longest parked first. `target`: the beginning of one, e.g. `psa` or `books:quickbooks`."""
+    with desk.store.read() as tx:
+        names = {row.key: row.name for row in units.every(tx)}
+        found = [_delivery(tx, delivery, names) for delivery in outbox.parked(tx)]
+        found += [_other(tx, one, names, desk) for one in stuck.parked(tx)]
+    return sorted((one for one in found if one.target.startswith(target)), key=lambda one: one.since)
+
+
+def retry(desk: Desk, id: str, *, who: str, why: str = "") -> Parked:
+    """It is tried again in the agent's next round, counted from the first attempt. Rejected: nothing of this id is parked."""
+    one = _known(desk, id)
+    with desk.store.begin() as tx:
+        number = _number(one.id)
+        again = stuck.get(tx, number) if one.id.startswith("s") else None
+        if again is not None:
+            stuck.again(tx, again.id)
+        else:
+            outbox.retry_parked(tx, number, now=desk.now())
+        audit.write(tx, who=who, what=f"tried again: {one.id} ({one.what})", why=why, now=desk.now())
+    if again is not None and again.kind is StuckKind.CHARGE:
+        collect.look_again(desk, [again.subject])
+    return one
+
+
+def retry_all(desk: Desk, *, target: str = "", who: str, why: str = "") -> list[Parked]:
+    return [retry(desk, one.id, who=who, why=why) for one in parked(desk, target=target)]
+
+
+def dismiss(desk: Desk, id: str, *, who: str, why: str) -> Parked:
+    """A person entered it there by hand, in a way that cannot be seen from here; or nothing need be done about it.
+
+    Rejected when nobody takes the word for it, or nothing of this id is parked.
+    """
+    if not (who.strip() and why.strip()):
+        raise Rejected("say what you entered instead (--why) and who you are (--as): both are kept in the audit")
+    one = _known(desk, id)
+    if one.what == WHAT[StuckKind.SUBSCRIPTION]:
+        raise Rejected(f"{one.name}: nobody can enter this by hand. Take the payer out of autopay, or: connector retry {one.id}")
+    with desk.store.begin() as tx:
+        if one.id.startswith("s"):
+            stuck.forget(tx, _number(one.id))
+        else:
+            outbox.dismiss(tx, _number(one.id), why=f"{BY_HAND}{why} ({who})", now=desk.now())
+        audit.write(tx, who=who, what=f"dismissed {one.id} ({one.what} to {one.target})", why=why, now=desk.now())
+    return one
+
+
+def _known(desk: Desk, id: str) -> Parked:
+    wanted = id.strip().casefold().removeprefix("#")
+    found = next((one for one in parked(desk) if one.id == wanted), None)
+    if found is None:
+        raise Rejected(f"nothing with the number {id} needs attention; what does, with its number: connector parked")
+    return found
+
+
+def _number(id: str) -> int:
+    return int(id.removeprefix("s"))
+
+
+def _delivery(tx: Connection, delivery: Delivery, names: dict[str, str]) -> Parked:
+    entry = ledger.get(tx, delivery.entry)
+    charge = charges.get(tx, entry.charge) if entry else None
+    typed = f"connector retry {delivery.id}"
+    return Parked(
+        id=str(delivery.id),
+        what=_what(entry) if entry else delivery.entry,
+        name=names.get(charge.unit, charge.unit) if charge else "",
+        amount=signed(entry) if entry else None,
+        target=delivery.target,
+        why=delivery.note,
+        since=delivery.run_at,  # it was parked then
+        todo=f"put it right, then: {typed} - or, if you entered it by hand: connector dismiss {delivery.id} --as NAME --why TEXT",
+    )
+
+
+def _what(entry: LedgerEntry) -> str:
+    return f"payment of {entry.on}" if entry.kind is EntryKind.PAYMENT else f"money that went back on {entry.on}"
+
+
+def signed(entry: LedgerEntry) -> Money:
+    return entry.amount if entry.kind is EntryKind.PAYMENT else -entry.amount
+
+
+def _other(tx: Connection, one: Stuck, names: dict[str, str], desk: Desk) -> Parked:
+    name, amount = _SUBJECTS[one.kind](tx, one.subject, names)
+    return Parked(
+        id=f"s{one.id}",
+        what=WHAT[one.kind],
+        name=name,
+        amount=amount,
+        target=f"gateway:{desk.gateway.name}",
+        why=f"{one.why} (tried {one.attempts} times)",
+        since=one.parked_at or one.last_at,
+        todo=f"put it right, then: connector retry s{one.id}",
+    )
+
+
+def _charge(tx: Connection, subject: str, names: dict[str, str]) -> tuple[str, Money | None]:
+    charge = charges.get(tx, subject)
+    return (names.get(charge.unit, charge.unit), charge.owed or charge.computed) if charge else (subject, None)
+
+
+def _unit(_: Connection, subject: str, names: dict[str, str]) -> tuple[str, Money | None]:
+    return names.get(subject, subject), None
+
+
+def _payer(tx: Connection, subject: str, _: dict[str, str]) -> tuple[str, Money | None]:
+    return next((row.name for row in payers.every(tx) if row.customer == subject), subject), None
+
+
+_SUBJECTS: dict[StuckKind, Callable[[Connection, str, dict[str, str]], tuple[str, Money | None]]] = {
+    StuckKind.CHARGE: _charge,
+    StuckKind.SUBSCRIPTION: _unit,
+    StuckKind.PAYER: _payer,
+}
