@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +30,12 @@ def retry(
     target: TargetOption = "",
     who: WhoOption = "",
     why: Annotated[str, typer.Option("--why", help="What you put right, for the audit.")] = "",
+    on: Annotated[
+        str,
+        typer.Option(
+            "--date", metavar="YYYY-MM-DD", help="Where the books are closed for its day: enter it on this day. Say who you are."
+        ),
+    ] = "",
     config: ConfigOption = None,
 ) -> None:
     """Try again what needs attention, after you put right why it failed. It goes out with the agent's next round."""
@@ -37,12 +44,26 @@ def retry(
 
     if bool(number) == all_ or (target and not all_):
         raise typer.BadParameter("name one number, or --all (perhaps with --target)")
+    dated = _day(on, who, one=bool(number)) if on else None
     with agent_of(config) as agent:
         said = who or "command line"
-        done = retry_all(agent.desk, target=target, who=said, why=why) if all_ else [again(agent.desk, number, who=said, why=why)]
+        done = (
+            retry_all(agent.desk, target=target, who=said, why=why)
+            if all_
+            else [again(agent.desk, number, who=said, why=why, dated=dated)]
+        )
         for one in done:
             print(f"{one.id}: {one.what}, {one.name}, {one.amount or ''} to {one.target}: tried again".replace(",  to", " to"))
         print("It goes out with the agent's next round (at once: connector sync)." if done else "Nothing needs attention.")
+
+
+def _day(text: str, who: str, *, one: bool) -> date:
+    if not (one and who.strip()):
+        raise typer.BadParameter("a day is chosen for one number, by somebody: --as NAME", param_hint="--date")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write it as 2026-03-01", param_hint="--date") from None
 
 
 def dismiss(

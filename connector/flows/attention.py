@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Connection
 
@@ -18,7 +18,7 @@ from connector.flows.desk import Desk
 from connector.flows.reconcile import BY_HAND
 from connector.model.ledger import EntryKind, LedgerEntry
 from connector.model.money import Money
-from connector.store import audit, charges, ledger, outbox, payers, stuck, units
+from connector.store import audit, booking_dates, charges, ledger, outbox, payers, stuck, units
 from connector.store.outbox import Delivery
 from connector.store.stuck import Stuck, StuckKind
 
@@ -31,7 +31,10 @@ WHAT = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parked:
-    """`amount` is less than nothing when it went back; None where it is not about an amount. `todo`: what to type."""
+    """`amount` is less than nothing when it went back; None where it is not about an amount. `todo`: what to type.
+
+    `proposed`: the first open day, where the books are closed for its own.
+    """
 
     id: str
     what: str
@@ -41,6 +44,7 @@ class Parked:
     why: str
     since: datetime
     todo: str
+    proposed: date | None = None
 
 
 def parked(desk: Desk, *, target: str = "") -> list[Parked]:
@@ -52,9 +56,14 @@ def parked(desk: Desk, *, target: str = "") -> list[Parked]:
     return sorted((one for one in found if one.target.startswith(target)), key=lambda one: one.since)
 
 
-def retry(desk: Desk, id: str, *, who: str, why: str = "") -> Parked:
-    """It is tried again in the agent's next round, counted from the first attempt. Rejected: nothing of this id is parked."""
+def retry(desk: Desk, id: str, *, who: str, why: str = "", dated: date | None = None) -> Parked:
+    """It is tried again in the agent's next round, counted from the first attempt. Rejected: nothing of this id is parked.
+
+    `dated`: the day under which the books are to have it, where they are closed for the day on which it happened.
+    """
     one = _known(desk, id)
+    if dated is not None:
+        _choose_day(desk, one, dated, who=who, why=why)
     with desk.store.begin() as tx:
         number = _number(one.id)
         again = stuck.get(tx, number) if one.id.startswith("s") else None
@@ -66,6 +75,27 @@ def retry(desk: Desk, id: str, *, who: str, why: str = "") -> Parked:
     if again is not None and again.kind is StuckKind.CHARGE:
         collect.look_again(desk, [again.subject])
     return one
+
+
+def _choose_day(desk: Desk, one: Parked, dated: date, *, who: str, why: str) -> None:
+    """Only where the books refused the day on which it happened; never an earlier day, nor one that is to come."""
+    if one.proposed is None:
+        raise Rejected(
+            f"{one.id} ({one.what}) did not fail because of its day, so no other one can be given: connector retry {one.id}"
+        )
+    if dated < one.proposed:
+        raise Rejected(f"the books are closed for {dated.isoformat()}; the first open day is {one.proposed.isoformat()}")
+    if dated > desk.today():
+        raise Rejected(f"{dated.isoformat()} is still to come; today is {desk.today().isoformat()}")
+    with desk.store.begin() as tx:
+        booking_dates.choose(tx, _booking(tx, one), dated, who=who, why=why, now=desk.now())
+
+
+def _booking(tx: Connection, one: Parked) -> str:
+    """As its flow names the booking (`store.booking_dates`)."""
+    delivery = outbox.get(tx, _number(one.id))
+    assert delivery is not None  # noqa: S101 - it was listed
+    return delivery.entry
 
 
 def retry_all(desk: Desk, *, target: str = "", who: str, why: str = "") -> list[Parked]:
@@ -115,8 +145,15 @@ def _delivery(tx: Connection, delivery: Delivery, names: dict[str, str]) -> Park
         target=delivery.target,
         why=delivery.note,
         since=delivery.run_at,  # it was parked then
-        todo=f"put it right, then: {typed} - or, if you entered it by hand: connector dismiss {delivery.id} --as NAME --why TEXT",
+        todo=f"{_first(delivery, typed)} - or, if you entered it by hand: connector dismiss {delivery.id} --as NAME --why TEXT",
+        proposed=delivery.proposed,
     )
+
+
+def _first(delivery: Delivery, typed: str) -> str:
+    if delivery.proposed is None:
+        return f"put it right, then: {typed}"
+    return f"enter it on the first open day: {typed} --date {delivery.proposed.isoformat()} - or open the period, then: {typed}"
 
 
 def _what(entry: LedgerEntry) -> str:

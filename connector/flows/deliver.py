@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 import structlog
 
@@ -112,7 +112,7 @@ def _attempt(
 
 
 def _note(desk: Desk, delivery: Delivery, outcome: Outcome | ConnectorError, report: Delivered) -> None:
-    now = desk.now()
+    now, proposed = desk.now(), _proposed(desk, outcome)
     with desk.store.begin() as tx:
         match outcome:
             case Done(external_id=external_id, note=note):
@@ -126,12 +126,23 @@ def _note(desk: Desk, delivery: Delivery, outcome: Outcome | ConnectorError, rep
                 )
                 report.done += 1
             case Rejected():
-                outbox.park(tx, delivery, why=str(outcome), now=now)
+                outbox.park(tx, delivery, why=str(outcome), now=now, proposed=proposed)
                 report.parked.append(f"{delivery.entry} to {delivery.target}: {outcome}")
             case _:
                 later = _later(outcome)
                 outbox.later(tx, delivery, run_at=now + max(later.after, SOONEST), note=later.note, now=now)
                 report.later[later.note] = report.later.get(later.note, 0) + 1
+
+
+def _proposed(desk: Desk, outcome: Outcome | ConnectorError) -> date | None:
+    """The first open day, where the books are closed for the day on which it happened."""
+    if desk.books is None or not (isinstance(outcome, Rejected) and outcome.code == "closed_period"):
+        return None
+    try:
+        closed = desk.books.closed_until()
+    except ConnectorError:
+        return None  # the refusal stands, and says so itself
+    return closed + timedelta(days=1) if closed else None
 
 
 def _later(outcome: Later | ConnectorError) -> Later:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from connector.errors import ConnectorError, Rejected
 from connector.flows.books_invoices import known_payer, look_up, of_payer
@@ -17,7 +17,7 @@ from connector.model.invoice import BooksInvoice, BooksPayment, Posted
 from connector.model.ledger import EntryKind, LedgerEntry, is_reinstated, net, reversal_key, reversed_payment, undone
 from connector.model.money import Money
 from connector.ports import Books, WriteKey
-from connector.store import charges, ledger, links, outbox
+from connector.store import booking_dates, charges, ledger, links, outbox
 from connector.store.links import Link, LinkState
 from connector.store.write_once import write_once
 
@@ -45,6 +45,11 @@ class _Case:
     def link(self, entry: LedgerEntry | None = None) -> Link | None:
         with self.desk.store.read() as tx:
             return links.find(tx, "books_payment", (entry or self.entry).key, self.books.name)
+
+    def dated(self) -> date:
+        """The day on which it happened, or the later one that a person chose because the books are closed for that day."""
+        with self.desk.store.read() as tx:
+            return booking_dates.dated(tx, self.entry.key, self.entry.on)
 
     def payer(self) -> Payer:
         return known_payer(self.desk, self.entry.payer)
@@ -166,7 +171,7 @@ def _booking(customer: str, case: _Case, invoice: BooksInvoice | None) -> BooksP
         invoice=invoice.id if invoice else "",
         applied=applied,
         amount=entry.amount,
-        dated=entry.on,
+        dated=case.dated(),
         method=entry.method,
         memo=f"{entry.key} {entry.payment} {entry.invoice}; charge {case.charge.id}; invoice {number or 'not made yet'}",
         deposit_to=_deposit_to(case.desk),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -27,7 +27,10 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """`entry` is a ledger key; `attempts` counts this claim; `note` is the last error or why it is parked."""
+    """`entry` is a ledger key; `attempts` counts this claim; `note` is the last error or why it is parked.
+
+    `proposed`: the first day that the target takes, where it was parked because it refuses the day on which it happened.
+    """
 
     id: int
     entry: str
@@ -41,6 +44,7 @@ class Delivery:
     note: str
     created_at: datetime
     done_at: datetime | None
+    proposed: date | None = None
 
 
 _FIELDS = tuple(table.c[name] for name in Delivery.__dataclass_fields__)
@@ -116,8 +120,8 @@ def later(tx: Connection, delivery: Delivery, *, run_at: datetime, note: str, no
     _release(tx, delivery, state=DeliveryState.READY, run_at=max(run_at, now), note=note)
 
 
-def park(tx: Connection, delivery: Delivery, *, why: str, now: datetime) -> None:
-    _release(tx, delivery, state=DeliveryState.PARKED, note=why, run_at=now)
+def park(tx: Connection, delivery: Delivery, *, why: str, now: datetime, proposed: date | None = None) -> None:
+    _release(tx, delivery, state=DeliveryState.PARKED, note=why, run_at=now, proposed=proposed)
 
 
 def retry_parked(tx: Connection, id: int, *, now: datetime) -> bool:

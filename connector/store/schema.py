@@ -181,6 +181,7 @@ delivery = Table(
     Column("note", sa.Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),
+    Column("proposed", sa.Date),
 )
 _READY = text("state = 'ready'")
 _RUNNING = text("state = 'running'")
@@ -396,4 +397,51 @@ stuck = Table(
 )
 Index("stuck_by_subject", stuck.c.kind, stuck.c.subject, unique=True)
 
-APPEND_ONLY = ("ledger_entry", "ledger_fee", "audit", "reversal_decision", "charge_decision", "balance_entry", "balance_booking")
+# Triggers forbid to change or delete their rows.
+booking_date = Table(
+    "booking_date",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("booking", sa.Text, nullable=False),
+    Column("dated", sa.Date, nullable=False),
+    Column("who", sa.Text, nullable=False),
+    Column("why", sa.Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+Index("booking_date_by_booking", booking_date.c.booking)
+
+# Triggers forbid to change or delete their rows.
+reversal_stage = Table(
+    "reversal_stage",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    *(Column(name, sa.Text, nullable=False) for name in ("reversal", "charge", "payment", "reason", "stage", "status")),
+    Column("amount_minor", sa.BigInteger, nullable=False),
+    Column("currency", sa.Text, nullable=False),
+    Column("on_open_dispute", sa.Boolean, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+Index("reversal_stage_by_reversal", reversal_stage.c.reversal)
+
+books_touched = Table(
+    "books_touched",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    *(Column(name, sa.Text, nullable=False) for name in ("kind", "source", "record", "what", "said")),
+    Column("at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("settled_by", sa.Text, nullable=False),
+)
+Index("books_touched_by_source", books_touched.c.source)
+
+APPEND_ONLY = (
+    "ledger_entry",
+    "ledger_fee",
+    "audit",
+    "reversal_decision",
+    "charge_decision",
+    "balance_entry",
+    "balance_booking",
+    "booking_date",
+    "reversal_stage",
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from connector.store import audit, stuck
 from tests.e2e.msp import Msp, msp
 from tests.e2e.test_charging_commands import refused, said
 
+BESIDE = {"customer_name": "Contoso Dental", "dated": "2026-02-01", "due": "2026-02-01", "total": "500.00"}
 ROUNDS = stuck.ATTEMPTS + 1
 
 
@@ -218,3 +220,36 @@ def test_a_change_that_is_parked_is_tried_again_when_the_agreement_changes(tmp_p
         m.run("mirror")
 
         assert (attention.parked(m.agent.desk), m.plan().plan.changes) == ([], ())
+
+
+def test_what_the_books_refuse_for_its_day_is_entered_on_the_day_that_a_person_names(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        number = closed_books(m)
+        m.to("2026-03-02")
+        m.cycle(1)
+        listed = said(m, "parked")
+        with pytest.raises(Rejected, match="first open day is 2026-03-01"):
+            attention.retry(m.agent.desk, number, who="Dana", dated=date(2026, 2, 10))
+        with pytest.raises(Rejected, match="still to come"):
+            attention.retry(m.agent.desk, number, who="Dana", dated=date(2026, 4, 1))
+        assert refused(m, "retry", number, "--date", "2026-03-01") == "2"  # by whom?
+        said(m, "retry", number, "--date", "2026-03-01", "--as", "Dana", "--why", "February is filed")
+        m.cycle(1)
+
+        assert f"connector retry {number} --date 2026-03-01" in listed
+        assert [row["TxnDate"] for row in m.books("Payment")] == ["2026-03-01"]
+        assert m.undelivered() == []
+        assert trail(m) == [("Dana", "February is filed")]
+
+
+def test_another_day_is_only_for_what_was_refused_because_of_its_day(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        m.sign_up()
+        m.to("2026-02-02")
+        m.cycle(1)
+        m.act("quickbooks.enter_invoice", number=m.psa_invoices()[0]["invoiceNumber"], **BESIDE)
+        m.to("2026-02-02", 20)
+        m.cycle(1)
+
+        with pytest.raises(Rejected, match="did not fail because of its day"):
+            attention.retry(m.agent.desk, only(m).id, who="Dana", dated=date(2026, 2, 2))
