@@ -28,7 +28,7 @@ from connector.model.plan import Limits, refusals
 from connector.ports import AdapterSpec, Clock, Context
 from connector.pulse import Pulse, watched
 from connector.readonly import read_only
-from connector.store import Store, freshness, settings
+from connector.store import Store, freshness, holders, settings
 from connector.store.budget import Rate, StoredBudget
 from connector.store.tokens import StoredTokens
 
@@ -90,13 +90,13 @@ def opened(
         if progress is not None:
             progress(what, done, of)
 
-    tokens = StoredTokens(store, config.secrets.key.get(), clock=clock)
-
     def wait(seconds: float) -> None:
         if stop.wait(seconds):
             raise Stopping
 
-    desk = _desk(config, store, clock, tokens, pulse, step, sleep or wait)
+    sleep = sleep or wait
+    tokens = StoredTokens(store, config.secrets.key.get(), clock=clock, sleep=sleep)
+    desk = _desk(config, store, clock, tokens, pulse, step, sleep)
     agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, stop=stop)
     try:
         shadow.note_mode(desk, config.mode)
@@ -349,7 +349,7 @@ def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings
         run_days_ahead=config.charging.run_days_ahead,
         other=policies.other_rules(config),
         dunning=policies.dunning(config),
-        worker=lease.holder(),
+        worker=holders.process(),
         progress=step,
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,41 +12,12 @@ import structlog
 from connector.clock import SystemClock
 from connector.errors import Busy, ConnectorError
 from connector.ports import Clock
-from connector.store import Store, leases
+from connector.store import Store, holders, leases
 
 LEASE = "agent"
 LEASE_TTL_S = 45.0
 HEARTBEAT_S = 10.0
-_held: set[str] = set()  # holders in this process: a lease of our own process id that is not here is a dead namesake's
 log = structlog.get_logger(__name__)
-
-
-def holder() -> str:
-    """This process among all that may share the store: host, process namespace (a container has its own), process id."""
-    return f"{_place()}:{os.getpid()}"
-
-
-def _place() -> str:
-    try:
-        namespace = f".{os.stat('/proc/self/ns/pid').st_ino}"
-    except OSError:
-        namespace = ""
-    return f"{socket.gethostname()}{namespace}"
-
-
-def _is_dead(other: str) -> bool:
-    """Whether a holder was a process beside us that is no more (killed); it cannot give its lease back."""
-    place, _, rest = other.rpartition(":")
-    pid = rest.split(" ")[0]
-    if place != _place() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return int(pid) == os.getpid() and other not in _held
 
 
 @contextmanager
@@ -57,7 +26,7 @@ def held(store: Store, stop: threading.Event, *, who: str, wait_s: float = 0) ->
 
     The lease runs on the machine's clock, renewed by a thread; when it is lost, the current flow stops at its next step.
     """
-    clock, me = SystemClock(), f"{holder()} ({who})"
+    clock, me = SystemClock(), f"{holders.process()} ({who})"
     fence = _acquire(store, stop, clock, me, wait_s)
     done = threading.Event()
     thread = threading.Thread(target=_keep, args=(store, stop, clock, me, fence, done), daemon=True)
@@ -67,7 +36,7 @@ def held(store: Store, stop: threading.Event, *, who: str, wait_s: float = 0) ->
     finally:
         done.set()
         thread.join()
-        _held.discard(me)
+        holders.forget(me)
         with store.begin() as tx:
             leases.release(tx, LEASE, me, fence, now=clock.now())
 
@@ -77,13 +46,10 @@ def _acquire(store: Store, stop: threading.Event, clock: Clock, me: str, wait_s:
     said = False
     while True:
         with store.begin() as tx:
-            fence = leases.acquire(tx, LEASE, me, now=clock.now(), ttl_s=LEASE_TTL_S)
+            fence = leases.acquire_from_dead(tx, LEASE, me, now=clock.now(), ttl_s=LEASE_TTL_S)
             other = leases.holder(tx, LEASE)
-            if fence is None and other is not None and _is_dead(other.holder):
-                leases.release(tx, LEASE, other.holder, other.fence, now=clock.now())
-                fence = leases.acquire(tx, LEASE, me, now=clock.now(), ttl_s=LEASE_TTL_S)
         if fence is not None:
-            _held.add(me)
+            holders.note(me)
             return fence
         if not said and wait_s:
             said = True

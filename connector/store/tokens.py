@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from connector.errors import ConfigError, RetryLater
 from connector.ports import Clock, TokenCell
-from connector.store import leases
+from connector.store import holders, leases
 from connector.store.database import Store
 from connector.store.schema import token as table
 from connector.store.sql import upsert
@@ -45,8 +45,15 @@ class StoredTokens:
     @contextmanager
     def locked(self, partner: str) -> Iterator[TokenCell]:
         """RetryLater when another process keeps the lock for longer than a renewal should take."""
-        holder = uuid.uuid4().hex
-        fence = self._wait_for_lock(partner, holder)
+        holder = f"{holders.process()} {uuid.uuid4().hex}"
+        holders.note(holder)
+        try:
+            fence = self._wait_for_lock(partner, holder)
+            yield from self._hold(partner, holder, fence)
+        finally:
+            holders.forget(holder)
+
+    def _hold(self, partner: str, holder: str, fence: int) -> Iterator[TokenCell]:
         try:
             yield _Cell(self, partner, holder, fence)
         finally:
@@ -85,7 +92,7 @@ class StoredTokens:
     def _wait_for_lock(self, partner: str, holder: str) -> int:
         for _ in range(int(WAIT_S / PAUSE_S)):
             with self._store.begin() as tx:
-                fence = leases.acquire(tx, _lock(partner), holder, now=self._clock.now(), ttl_s=LEASE_S)
+                fence = leases.acquire_from_dead(tx, _lock(partner), holder, now=self._clock.now(), ttl_s=LEASE_S)
             if fence is not None:
                 return fence
             self._sleep(PAUSE_S)

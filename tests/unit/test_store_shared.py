@@ -16,7 +16,7 @@ from connector.ports import Budget, TokenStore
 from connector.store import Store, freshness, leases, schema, snapshots
 from connector.store.budget import Rate, StoredBudget, spend
 from connector.store.leases import Lease
-from connector.store.tokens import StoredTokens
+from connector.store.tokens import LEASE_S, StoredTokens
 from connector.testing.doubles import FixedClock
 from tests.unit.store_databases import NOW, later, processes
 
@@ -127,13 +127,25 @@ def test_saved_tokens_outlive_a_crash_right_after(store: Store, clock: FixedCloc
     assert _tokens(store, clock).load("quickbooks") == {"refresh": "2"}
 
 
-def test_saved_tokens_outlive_a_killed_process_and_its_lock_expires(store: Store, address: str, clock: FixedClock) -> None:
+def test_saved_tokens_outlive_a_killed_process_and_nobody_waits_for_its_lock(
+    store: Store, address: str, clock: FixedClock
+) -> None:
     outputs = processes(1, _DIE, address, KEY)
     assert outputs == ["saved\n"]
+    waits: list[float] = []
+
+    with _tokens(store, clock, sleep=waits.append).locked("quickbooks") as cell:
+        assert cell.value == {"refresh": "2"}
+        assert waits == []
+
+
+def test_the_lock_of_a_process_elsewhere_that_died_expires(store: Store, clock: FixedClock) -> None:
+    with store.begin() as tx:
+        leases.acquire(tx, "token:quickbooks", "another-host:1 abc", now=clock.now(), ttl_s=LEASE_S)
     tokens = _tokens(store, clock, sleep=lambda _: clock.advance(timedelta(seconds=10)))
 
     with tokens.locked("quickbooks") as cell:
-        assert cell.value == {"refresh": "2"}
+        assert cell.value == {}
 
 
 _DIE = """
