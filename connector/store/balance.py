@@ -59,6 +59,11 @@ def of_booking(tx: Connection, booking: str) -> list[Planned]:
     return [_planned(row) for row in tx.execute(_joined().where(planned.c.booking == booking)).mappings()]
 
 
+def since(tx: Connection, moment: datetime) -> dict[str, Planned]:
+    """How the lines from that moment on are booked, by line; those that are not settled yet are missing."""
+    return {row["line"]: _planned(row) for row in tx.execute(_joined().where(table.c.at >= moment)).mappings()}
+
+
 def payouts(tx: Connection) -> list[tuple[BalanceLine, Planned | None]]:
     """Lines of payouts, and of payouts that came back, newest first."""
     kinds = (BalanceKind.PAYOUT, BalanceKind.PAYOUT_FAILURE)

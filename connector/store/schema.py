@@ -434,6 +434,16 @@ books_touched = Table(
 )
 Index("books_touched_by_source", books_touched.c.source)
 
+# Triggers forbid to change or delete its rows.
+month_end = Table(
+    "month_end",
+    metadata,
+    Column("month", sa.Text, primary_key=True),
+    Column("content", JsonText, nullable=False),
+    *(Column(name, sa.Text, nullable=False) for name in ("digest", "who", "why")),
+    Column("frozen_at", UtcDateTime, nullable=False),
+)
+
 APPEND_ONLY = (
     "ledger_entry",
     "ledger_fee",
@@ -444,4 +454,5 @@ APPEND_ONLY = (
     "balance_booking",
     "booking_date",
     "reversal_stage",
+    "month_end",
 )
