@@ -22,6 +22,7 @@ import requests
 import urllib3.exceptions
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
+from adapters.deadline import Patience, bounded
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
 from connector.ports import Budget, Clock
 
@@ -41,7 +42,6 @@ class Limits:
     total_retry_s: float = 60.0
     longest_wait_s: float = 5.0
     budget_wait_s: float = 300.0  # how long one request may queue for the budget
-    answer_s: float = 120.0  # one attempt, from sending to the last byte
     body_bytes: int = 32 * 1024 * 1024
 
 
@@ -143,7 +143,9 @@ class Http:
         clock: Clock,
         connect_timeout_s: float = 5,
         read_timeout_s: float = 60,
+        total_timeout_s: float = 120,
         sleep: Callable[[float], None] = time.sleep,
+        stopping: Callable[[], bool] = lambda: False,
         headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         classify: Classify = _nothing_wrong,
         limits: Limits | None = None,
@@ -161,6 +163,9 @@ class Http:
         self._headers = headers
         self._classify = classify
         self._limits = limits or Limits()
+        # As sent an answer may be as large as unpacked, and a little more: what is too large is told by the size unpacked.
+        sent_bytes = self._limits.body_bytes + _CHUNK_BYTES * 2
+        self._patience = Patience(answer_s=total_timeout_s, answer_bytes=sent_bytes, stopping=stopping)
         self._read_only = read_only
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -189,7 +194,7 @@ class Http:
 
         `idempotent`: it may be sent again by itself. `query`: it only asks, though it may be a POST.
         Raises what `classify` says; RetryLater when the partner cannot answer and nothing was written; OutcomeUnknown when
-        a write met silence or a 5xx; Rejected for a redirect, a body that is too large, an address outside `base_url`, and for
+        a write met silence, a 5xx, a redirect or a body that is too large; Rejected for an address outside `base_url`, and for
         every write where only reading is allowed.
         """
         body, extra = _encode(json, data)
@@ -258,7 +263,7 @@ class Http:
     def _once(self, request: _Request) -> Reply:
         self._wait_for_budget()
         started = time.monotonic()
-        reply = self._receive(request, started)
+        reply = self._receive(request)
         took_ms = (time.monotonic() - started) * 1000
         log.debug(
             "%s %s %s: %d in %.0f ms %s", self.partner, request.method, request.path, reply.status, took_ms, _request_id(reply)
@@ -273,7 +278,7 @@ class Http:
             self._sleep(wait_s)
             waited += wait_s
 
-    def _receive(self, request: _Request, started: float) -> Reply:
+    def _receive(self, request: _Request) -> Reply:
         try:
             response = self._session().request(
                 request.method,
@@ -285,7 +290,7 @@ class Http:
                 stream=True,
             )
             with response:
-                body = self._read(response, request, started)
+                body = self._read(response, request)
         except requests.RequestException as error:
             raise _broken(error) from None
         return Reply(
@@ -298,8 +303,8 @@ class Http:
             write=not request.reads,
         )
 
-    def _read(self, response: requests.Response, request: _Request, started: float) -> bytes:
-        """The body, within the limits on size and time (the read timeout alone only bounds the gap between bytes)."""
+    def _read(self, response: requests.Response, request: _Request) -> bytes:
+        """The body, within the limit on its size unpacked."""
         chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_content(_CHUNK_BYTES):
@@ -307,15 +312,18 @@ class Http:
             size += len(chunk)
             if size > self._limits.body_bytes:
                 raise self._too_large(request)
-            if time.monotonic() - started > self._limits.answer_s:
-                raise _Broken(f"the answer took longer than {self._limits.answer_s:.0f} seconds", sent=True)
         return b"".join(chunks)
 
     def _too_large(self, request: _Request) -> ConnectorError:
-        what = f"{self.partner}: the answer to {request.method} {request.path} is larger than {self._limits.body_bytes} bytes"
-        if request.reads:
-            return Rejected(f"{what}; it was not read.", code="answer_too_large")
-        return OutcomeUnknown(f"{what}, so it was not read. It is looked up before it is sent again.")
+        what = f"the answer is larger than {self._limits.body_bytes} bytes and was not read"
+        return self._not_an_answer(request.method, request.path, what, write=not request.reads)
+
+    def _not_an_answer(self, method: str, path: str, what: str, *, write: bool) -> ConnectorError:
+        """Said by a box in between, mostly: not the fault of the record that was asked for, so nothing is given up for it."""
+        said = f"{self.partner}: {method} {path}: {what}"
+        if write:
+            return OutcomeUnknown(f"{said}. It is not known whether it was done; it is looked up before it is sent again.")
+        return RetryLater(f"{said}. It is tried again later.")
 
     def _judged(self, reply: Reply) -> Reply:
         wrong = self._classify(reply)
@@ -327,10 +335,8 @@ class Http:
             again = reply.status in _WORTH_ANOTHER_TRY
             raise _Broken(f"server error (HTTP {reply.status}) {reply.text(200)}".rstrip(), sent=True, again=again)
         if 300 <= reply.status < 400:
-            raise Rejected(
-                f"{self.partner} answered {reply.method} {reply.path} with a redirect, which is not followed. Check base_url.",
-                code="redirect",
-            )
+            what = "a redirect, which is not followed (is base_url right?)"
+            raise self._not_an_answer(reply.method, reply.path, what, write=reply.write)
         return reply
 
     def _retry_after(self, reply: Reply) -> float:
@@ -353,16 +359,11 @@ class Http:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
-            session.auth = _keep_headers  # else a .netrc entry would replace our Authorization header
+            session = bounded(requests.Session(), self._patience)
             self._local.session = session
             with self._guard:
                 self._sessions.append(session)
         return session
-
-
-def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

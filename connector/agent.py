@@ -96,7 +96,7 @@ def opened(
 
     sleep = sleep or wait
     tokens = StoredTokens(store, config.secrets.key.get(), clock=clock, sleep=sleep)
-    desk = _desk(config, store, clock, tokens, pulse, step, sleep)
+    desk = _desk(config, store, clock, tokens, pulse, step, sleep, stop.is_set)
     agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, stop=stop)
     try:
         shadow.note_mode(desk, config.mode)
@@ -288,6 +288,7 @@ def _desk(
     pulse: Pulse,
     step: Callable[[str, int, int], None],
     sleep: Callable[[float], None],
+    stopping: Callable[[], bool],
 ) -> Desk:
     # A sandbox on loopback lives on simulated time: real seconds between requests would mean nothing there.
     budget = StoredBudget(store, RATES if config.sandbox.url is None else {}, clock=SystemClock())
@@ -304,6 +305,7 @@ def _desk(
             budget=budget,
             mapping=mapping,
             sleep=sleep,
+            stopping=stopping,
             read_only=config.mode == "shadow",
         )
         built = watched(_built(spec, part.settings, context), pulse)

@@ -161,9 +161,11 @@ class Client:
             budget=self._context.budget,
             clock=self._context.clock,
             sleep=self._context.sleep,
+            stopping=self._context.stopping,
             read_only=self._context.read_only,
             connect_timeout_s=self._settings.connect_timeout_s,
             read_timeout_s=self._settings.read_timeout_s,
+            total_timeout_s=self._settings.total_timeout_s,
             classify=check,
         )
 

@@ -30,9 +30,11 @@ class Client:
             budget=context.budget,
             clock=context.clock,
             sleep=context.sleep,
+            stopping=context.stopping,
             read_only=context.read_only,
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,
+            total_timeout_s=settings.total_timeout_s,
             classify=self._classify,
         )
 
@@ -44,6 +46,7 @@ class Client:
         reply = self._send("GET", "/system/info", idempotent=True)
         if reply.status == 404:
             raise self._keys_refused()
+        reply.json()
 
     def get(self, path: str) -> Record | None:
         """One record; None when it does not exist. Unauthorized when the 404 only means that our keys are wrong."""

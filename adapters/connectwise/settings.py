@@ -31,6 +31,7 @@ class ConnectWiseSettings(BaseModel):
     )
     connect_timeout_s: float = Field(default=5, gt=0, le=60, description="seconds until a connection must be there")
     read_timeout_s: float = Field(default=60, gt=0, le=300, description="seconds until an answer must come")
+    total_timeout_s: float = Field(default=120, gt=0, le=600, description="seconds until an answer must be complete")
 
     @field_validator("base_url")
     @classmethod

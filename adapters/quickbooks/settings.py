@@ -31,6 +31,7 @@ class QuickBooksSettings(BaseModel):
     )
     connect_timeout_s: float = Field(default=5, gt=0, description="Seconds until a connection must be there")
     read_timeout_s: float = Field(default=120, gt=0, description="Seconds until an answer must come")
+    total_timeout_s: float = Field(default=120, gt=0, le=600, description="Seconds until an answer must be complete")
 
     @field_validator("base_url", "discovery_url")
     @classmethod

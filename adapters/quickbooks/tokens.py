@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ import requests
 from intuitlib.client import AuthClient
 from intuitlib.exceptions import AuthClientError
 
+from adapters.deadline import Patience, bounded
 from adapters.quickbooks.settings import QuickBooksSettings
 from connector.errors import ConnectorError, RetryLater, Unauthorized
 from connector.ports import Clock, TokenCell, TokenStore
@@ -29,8 +30,9 @@ class Tokens:
     (ISO times; hard_expires only where Intuit tells it) and seed (which configured token it began with).
     """
 
-    def __init__(self, settings: QuickBooksSettings, store: TokenStore, clock: Clock) -> None:
+    def __init__(self, settings: QuickBooksSettings, store: TokenStore, clock: Clock, stopping: Callable[[], bool]) -> None:
         self._settings = settings
+        self._patience = Patience(answer_s=min(settings.total_timeout_s, LOCKED_S), stopping=stopping)
         self._store = store
         self._clock = clock
         self._guard = threading.Lock()
@@ -96,7 +98,7 @@ class Tokens:
     def _client(self) -> _Client:
         settings = self._settings
         try:
-            return _Client(settings)
+            return _Client(settings, self._patience)
         except AuthClientError as error:
             raise _translated(error) from None
         except (requests.RequestException, ValueError, KeyError):
@@ -123,26 +125,23 @@ class Tokens:
 
 
 class _Client(AuthClient):  # type: ignore[misc] # the library has no types
-    """Intuit's own client (it is a session), with the timeouts that it lacks."""
+    """Intuit's own client (it is a session, made anew for each refresh), with the limits that it lacks."""
 
-    def __init__(self, settings: QuickBooksSettings) -> None:
+    def __init__(self, settings: QuickBooksSettings, patience: Patience) -> None:
         self._timeouts = (settings.connect_timeout_s, min(settings.read_timeout_s, LOCKED_S))
+        self._patience = patience
         super().__init__(settings.client_id, settings.client_secret.get(), "", settings.discovery_url)
         self.headers["x-include-refresh-token-hard-expires-in"] = "true"
-        self.auth = _keep_headers  # else a .netrc entry would replace the client's credentials
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs.setdefault("timeout", self._timeouts)
+        bounded(self, self._patience)  # here, as its making asks for an address already
+        kwargs |= {"timeout": self._timeouts, "allow_redirects": False}
         response: requests.Response = super().request(*args, **kwargs)
         return response
 
     @property
     def hard_expires_s(self) -> int:
         return int(getattr(self, "x_refresh_token_hard_expires_in", 0) or 0)
-
-
-def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _after(now: datetime, seconds: int) -> str:
@@ -159,7 +158,7 @@ def _word(error: AuthClientError) -> str:
 
 
 def _translated(error: AuthClientError) -> ConnectorError:
-    if error.status_code == 429 or error.status_code >= 500:
+    if 300 <= error.status_code < 400 or error.status_code == 429 or error.status_code >= 500:
         return RetryLater(f"QuickBooks' token service cannot answer now (HTTP {error.status_code}). It is tried again later.")
     word = _word(error) or f"HTTP {error.status_code}"
     return Unauthorized(f"QuickBooks' token service refuses the app ({word}). Check client_id, client_secret and discovery_url.")

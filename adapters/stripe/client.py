@@ -12,6 +12,7 @@ import requests
 import stripe
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
+from adapters.deadline import Patience, bounded
 from adapters.stripe.settings import StripeSettings
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater, Unauthorized
 from connector.ports import Budget
@@ -27,6 +28,12 @@ Method = Callable[..., Any]
 stripe.enable_telemetry = False  # it would send timings of a customer's host and keep a file in its home directory
 
 
+def _session(patience: Patience) -> requests.Session:
+    session = bounded(requests.Session(), patience)
+    session.max_redirects = 0  # our key and the amounts go nowhere else
+    return session
+
+
 class StripeApi:
     """`what` in every call completes the sentence "Stripe could not ..." in an error."""
 
@@ -37,9 +44,11 @@ class StripeApi:
         *,
         session: requests.Session | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        stopping: Callable[[], bool] = lambda: False,
         read_only: bool = False,
     ) -> None:
         timeouts: Any = (settings.connect_timeout_s, settings.read_timeout_s)
+        session = session or _session(Patience(answer_s=settings.total_timeout_s, stopping=stopping))
         self._http: Any = stripe.RequestsClient(timeout=timeouts, session=session)
         self._client = stripe.StripeClient(
             settings.secret_key.get(),

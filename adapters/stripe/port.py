@@ -44,7 +44,12 @@ class Stripe:
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._api = StripeApi(
-            settings, context.budget, session=session, sleep=sleep or context.sleep, read_only=context.read_only
+            settings,
+            context.budget,
+            session=session,
+            sleep=sleep or context.sleep,
+            stopping=context.stopping,
+            read_only=context.read_only,
         )
         account = Account(
             api=self._api, settings=settings, instance=context.instance, currency=context.currency, clock=context.clock

@@ -21,7 +21,8 @@ from adapters.sandbox.faults import Fault
 from adapters.sandbox.seed import build_world
 from adapters.sandbox.server import Sandbox
 from adapters.sandbox.world import World
-from tests.e2e.msp import write_config
+from tests.e2e.msp import settings, write_config
+from tests.fault_proxy import fault_proxy
 
 TIMEOUT_S = 40.0
 FAST = {"mirror_s": 1, "release_s": 1, "collect_s": 1, "deliver_s": 1, "reconcile_s": 3600}
@@ -117,6 +118,27 @@ def test_it_stops_within_the_time_of_one_request_while_a_partner_is_throttling(
 
     assert code == 0
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("fault", ["black_hole", "drip"])
+def test_it_answers_and_stops_while_a_partner_does_not_end_its_answer(sandbox: Sandbox, tmp_path: Path, fault: str) -> None:
+    log = tmp_path / "log"
+    with fault_proxy(sandbox.url) as proxy:
+        proxy.always(fault)
+        psa = settings(tmp_path, proxy.url)["psa"]
+        config = write_config(tmp_path, sandbox.url, schedule=FAST, serve={"port": 0}, psa=psa)
+        with running(config, log) as process:
+            url = address(log)
+            wait_for(lambda: proxy.met.get(fault), "the agent to wait for an answer")
+            live, health = requests.get(f"{url}/livez", timeout=5), requests.get(f"{url}/healthz", timeout=5)
+            started = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(timeout=20)
+
+    assert live.ok
+    assert health.json()["status"] in ("ok", "degraded")
+    assert code == 0
+    assert time.monotonic() - started < 8
 
 
 def test_killed_and_started_again_it_makes_nothing_twice(world: World, config: Path, tmp_path: Path) -> None:

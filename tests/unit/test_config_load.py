@@ -195,7 +195,7 @@ def test_the_first_day_must_be_a_plain_date(written: str) -> None:
         ("charging: {cap_per_charge: a lot}", "28: cap_per_charge: should be a number, not 'a lot'"),
         ("charging: {cap_per_charge: NaN}", "28: cap_per_charge: should be a number, not 'NaN'"),
         ("charging: {cap_per_charge: 10.005}", "28: cap_per_charge: amounts in USD have at most 2 decimal places"),
-        ("charging: {release: soon}", "12: release: unknown value 'soon'"),
+        ("charging: {release: soon}", "21: release: unknown value 'soon'"),
         ("write_back: {psa_payments: both}", "28: psa_payments: unknown value 'both' (allowed: accounting_sync, connector)"),
         ("serve: {port: true}", "15: port: should not be true"),
         ("serve: {port: 70000}", "15: port: should be 65535 or less, not 70000"),
