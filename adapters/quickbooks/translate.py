@@ -121,6 +121,11 @@ def posted(payment: wire.Payment, currency: str) -> Posted:
         deposit=f"{BookingKind.DEPOSIT}:{payment.deposit}" if payment.deposit else "",
         account=payment.deposit_to_account_ref.value if payment.deposit_to_account_ref else "",
         dated=date.fromisoformat(payment.txn_date[:10]) if payment.txn_date else None,
+        moved={
+            f"{BookingKind.JOURNAL}:{id}": money(part, payment.currency_ref, currency)
+            for (kind, id), part in payment.linked().items()
+            if kind == "JournalEntry"
+        },
     )
 
 

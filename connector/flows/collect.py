@@ -21,13 +21,15 @@ from connector.model.ledger import (
     GatewayPayment,
     GatewayReversal,
     LedgerEntry,
+    ReversalReason,
+    ReversalStage,
     is_reinstated,
     net,
     payment_key,
     reinstated_key,
     reversal_key,
 )
-from connector.store import charges, cursors, freshness, holds, ledger, outbox, settings, stuck, units
+from connector.store import charges, cursors, freshness, holds, ledger, outbox, settings, stages, stuck, units
 from connector.store.stuck import StuckKind
 
 LOOK_BACK = timedelta(days=200)  # how old a charge is read again when the event cursor was lost: disputes come this late
@@ -115,11 +117,24 @@ def settle(desk: Desk, charge: Charge) -> int:
     paid = tuple(desk.gateway.payments(invoice.id)) if invoice.amount_paid else ()
     with desk.store.read() as tx:
         known = ledger.entries(tx, charge=charge.id)
-    back = tuple((p, r) for p in paid if _may_have_gone_back(p, known) for r in desk.gateway.reversals(p.payment))
+    seen = tuple((p, r) for p in paid if _may_have_gone_back(p, known) for r in desk.gateway.reversal_states(p.payment))
+    back = tuple((p, r) for p, r in seen if r.moved)
     note_intents(desk, [reversal for _, reversal in back])
     returned.note(desk, charge, [reversal for _, reversal in back])
     entries = [_payment(desk, charge, p) for p in paid] + [_reversal(desk, charge, p, r) for p, r in back]
+    _note_stages(desk, charge, [reversal for _, reversal in seen])
     return _record(desk, charge, invoice, [*entries, *_reinstated(desk, known, entries)])
+
+
+def _note_stages(desk: Desk, charge: Charge, reversals: Iterable[GatewayReversal]) -> None:
+    """Before the entries, whose delivery depends on them. A dispute that was lost is delivered once more: what was set apart
+    until then is owed again."""
+    with desk.store.begin() as tx:
+        for reversal in reversals:
+            new = stages.note(tx, reversal, charge=charge.id, now=desk.now())
+            if new and reversal.stage is ReversalStage.LOST and reversal.reason is ReversalReason.DISPUTE:
+                for delivery in outbox.of_entry(tx, reversal_key(reversal.id)):
+                    outbox.reopen(tx, delivery.id, now=desk.now())
 
 
 def _may_have_gone_back(payment: GatewayPayment, known: Iterable[LedgerEntry]) -> bool:

@@ -11,6 +11,7 @@ import structlog
 
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater, Unauthorized
 from connector.flows import collect, deliver_books, deliver_psa
+from connector.flows.books_case import Invoices
 from connector.flows.desk import Desk
 from connector.flows.outcome import Done, Later, Outcome
 from connector.model.ledger import LedgerEntry
@@ -90,9 +91,7 @@ def _wanted(desk: Desk, delivery: Delivery) -> bool:
     return delivery.target in collect.targets(desk)
 
 
-def _attempt(
-    desk: Desk, delivery: Delivery, entry: LedgerEntry | None, ahead: deliver_books.Invoices
-) -> Outcome | ConnectorError:
+def _attempt(desk: Desk, delivery: Delivery, entry: LedgerEntry | None, ahead: Invoices) -> Outcome | ConnectorError:
     """What came of it; an expected failure is an outcome too."""
     if not _wanted(desk, delivery):
         return Done(external_id="", note="not written: the configuration no longer asks for it (write_back)")

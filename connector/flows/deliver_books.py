@@ -1,58 +1,28 @@
-"""Deliver one ledger entry to the books: one payment, applied to the invoice there; a reversal takes it back."""
+"""Deliver one ledger entry to the books: one payment, applied to the invoice there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Iterable
+from datetime import timedelta
 
 from connector.errors import ConnectorError, Rejected
-from connector.flows.books_invoices import known_payer, look_up, of_payer
+from connector.flows import deliver_reversals
+from connector.flows.books_case import Case, Invoices
+from connector.flows.books_invoices import look_up, of_payer
 from connector.flows.desk import Desk
 from connector.flows.follow import follow_bill
 from connector.flows.outcome import Done, Later, Outcome
-from connector.model.agreement import Payer
 from connector.model.charge import Charge
 from connector.model.invoice import BooksInvoice, BooksPayment, Posted
-from connector.model.ledger import EntryKind, LedgerEntry, is_reinstated, net, reversal_key, reversed_payment, undone
+from connector.model.ledger import EntryKind, LedgerEntry, is_reinstated
 from connector.model.money import Money
-from connector.ports import Books, WriteKey
-from connector.store import booking_dates, charges, ledger, links, outbox
+from connector.ports import WriteKey
+from connector.store import charges, ledger, links
 from connector.store.links import Link, LinkState
 from connector.store.write_once import write_once
 
-Invoices = Mapping[str, tuple[BooksInvoice, ...]]
 WAIT = timedelta(hours=1)
 WAIT_UNAPPLIED = timedelta(hours=6)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Case:
-    """One entry on its way to the books, with the charge's entries in the order written."""
-
-    desk: Desk
-    books: Books
-    charge: Charge
-    entry: LedgerEntry
-    entries: tuple[LedgerEntry, ...]
-    ahead: Invoices
-
-    def invoices(self, number: str) -> tuple[BooksInvoice, ...]:
-        if not number:
-            return ()
-        return self.ahead[number] if number in self.ahead else tuple(self.books.invoices([number]).get(number, ()))
-
-    def link(self, entry: LedgerEntry | None = None) -> Link | None:
-        with self.desk.store.read() as tx:
-            return links.find(tx, "books_payment", (entry or self.entry).key, self.books.name)
-
-    def dated(self) -> date:
-        """The day on which it happened, or the later one that a person chose because the books are closed for that day."""
-        with self.desk.store.read() as tx:
-            return booking_dates.dated(tx, self.entry.key, self.entry.on)
-
-    def payer(self) -> Payer:
-        return known_payer(self.desk, self.entry.payer)
 
 
 def look_ahead(desk: Desk, entries: Iterable[LedgerEntry]) -> Invoices:
@@ -76,25 +46,24 @@ def deliver(desk: Desk, entry: LedgerEntry, ahead: Invoices) -> Outcome:
     """
     case = _case(desk, entry, ahead)
     if entry.kind is EntryKind.REVERSAL:
-        return _reverse(case)
-    if is_reinstated(entry) and not _was_taken_back(case):
-        return Done(external_id="", note="the reversal that was undone had never been entered in the books")
-    return _pay(case)
+        return deliver_reversals.reverse(case)
+    undoing = deliver_reversals.reinstate(case) if is_reinstated(entry) else None
+    return undoing or _pay(case)
 
 
-def _case(desk: Desk, entry: LedgerEntry, ahead: Invoices) -> _Case:
+def _case(desk: Desk, entry: LedgerEntry, ahead: Invoices) -> Case:
     with desk.store.read() as tx:
         charge = charges.get(tx, entry.charge)
         entries = tuple(ledger.entries(tx, charge=entry.charge))
     if desk.books is None or charge is None:
         raise Rejected(f"the charge {entry.charge} of {entry.key} is not in the store, or the configuration names no books")
-    return _Case(desk=desk, books=desk.books, charge=charge, entry=entry, entries=entries, ahead=ahead)
+    return Case(desk=desk, books=desk.books, charge=charge, entry=entry, entries=entries, ahead=ahead)
 
 
 # A payment
 
 
-def _pay(case: _Case) -> Outcome:
+def _pay(case: Case) -> Outcome:
     invoice = _invoice(case, case.charge)
     link = case.link()
     if link is not None and link.state is LinkState.LINKED:
@@ -104,7 +73,7 @@ def _pay(case: _Case) -> Outcome:
     return _post(case, invoice)
 
 
-def _invoice(case: _Case, charge: Charge) -> BooksInvoice | None:
+def _invoice(case: Case, charge: Charge) -> BooksInvoice | None:
     """By number. Where it is not there the bill may have been made again in the PSA, under another number."""
     found = _of_number(case, charge)
     if found is not None:
@@ -113,7 +82,7 @@ def _invoice(case: _Case, charge: Charge) -> BooksInvoice | None:
     return _of_number(case, moved) if moved is not None and moved.psa_number != charge.psa_number else None
 
 
-def _of_number(case: _Case, charge: Charge) -> BooksInvoice | None:
+def _of_number(case: Case, charge: Charge) -> BooksInvoice | None:
     number = charge.psa_number
     mine = of_payer(case.desk, case.payer(), case.invoices(number), billed=lambda: _billed(case, charge))
     if len(mine) > 1:
@@ -121,12 +90,12 @@ def _of_number(case: _Case, charge: Charge) -> BooksInvoice | None:
     return mine[0] if mine else None
 
 
-def _billed(case: _Case, charge: Charge) -> Money | None:
+def _billed(case: Case, charge: Charge) -> Money | None:
     bill = case.desk.psa.invoice(charge.psa_invoice) if charge.psa_invoice else None
     return bill.total if bill else None
 
 
-def _post(case: _Case, invoice: BooksInvoice | None) -> Outcome:
+def _post(case: Case, invoice: BooksInvoice | None) -> Outcome:
     if invoice is not None and invoice.balance < case.entry.amount and not _sent_before(case):
         adopted = case.books.recorded_by_hand(invoice, case.entry.amount)
         if adopted is not None:
@@ -141,7 +110,7 @@ def _post(case: _Case, invoice: BooksInvoice | None) -> Outcome:
     return _applied(posted, invoice) if posted is not None else _apply(case, link, invoice)
 
 
-def _post_once(case: _Case, payment: BooksPayment) -> Posted | None:
+def _post_once(case: Case, payment: BooksPayment) -> Posted | None:
     """None when it was found to be there already, from an earlier attempt."""
     answer: list[Posted] = []
 
@@ -162,7 +131,7 @@ def _post_once(case: _Case, payment: BooksPayment) -> Posted | None:
     return answer[-1] if answer else None
 
 
-def _booking(customer: str, case: _Case, invoice: BooksInvoice | None) -> BooksPayment:
+def _booking(customer: str, case: Case, invoice: BooksInvoice | None) -> BooksPayment:
     entry, zero = case.entry, Money.zero(case.entry.amount.currency)
     applied = min(entry.amount, max(invoice.balance, zero, key=_minor), key=_minor) if invoice else zero
     number = invoice.number if invoice else case.charge.psa_number
@@ -187,13 +156,13 @@ def _minor(money: Money) -> int:
     return money.minor
 
 
-def _sent_before(case: _Case) -> bool:
+def _sent_before(case: Case) -> bool:
     """What covers the invoice may then be our own payment, not yet visible: it is looked up, not adopted."""
     link = case.link()
     return link is not None and link.sent_at is not None
 
 
-def _adopt(case: _Case, adopted: Posted) -> Outcome:
+def _adopt(case: Case, adopted: Posted) -> Outcome:
     now = case.desk.now()
     with case.desk.store.begin() as tx:
         link = links.intend(tx, "books_payment", case.entry.key, case.books.name, now=now)
@@ -201,7 +170,7 @@ def _adopt(case: _Case, adopted: Posted) -> Outcome:
     return Done(external_id=adopted.id, note=f"payment {adopted.id} was recorded in the books by hand already; not written again")
 
 
-def _apply(case: _Case, link: Link, invoice: BooksInvoice | None) -> Outcome:
+def _apply(case: Case, link: Link, invoice: BooksInvoice | None) -> Outcome:
     """Posted. What is not applied yet is applied as far as the invoice is open; the rest stays the customer's credit."""
     posted = case.books.posted([link.target]).get(link.target)
     if posted is None:
@@ -217,48 +186,3 @@ def _applied(posted: Posted, invoice: BooksInvoice | None) -> Outcome:
         return Later(note=f"posted as {posted.id}, unapplied: waits for its invoice in the books", after=WAIT_UNAPPLIED)
     note = f"{posted.unapplied} of it is the customer's credit in the books" if posted.unapplied else ""
     return Done(external_id=posted.id, note=note)
-
-
-# A reversal, and one that was undone
-
-
-def _reverse(case: _Case) -> Outcome:
-    """A whole payment that is in no deposit yet is voided; anything else is for a person, with what to enter."""
-    payment = reversed_payment(case.entries, case.entry)
-    link = case.link(payment) if payment else None
-    if payment is None or link is None or not link.target:
-        return Later(note="waits for the payment that it reverses to be posted", after=WAIT)
-    posted = case.books.posted([link.target]).get(link.target)
-    if posted is None:
-        return Done(external_id=link.target, note=f"payment {link.target} is void in the books")
-    if undone(case.entries, case.entry):
-        return Done(external_id="", note="undone at the gateway before it was entered here")
-    if posted.amount <= _left_after(case, payment):
-        return Done(external_id="", note=f"payment {link.target} was lowered to {posted.amount} in the books by hand")
-    _take_back(case, posted)
-    return Done(external_id=link.target, note=f"voided payment {link.target} ({case.entry.detail})")
-
-
-def _left_after(case: _Case, payment: LedgerEntry) -> Money:
-    """What was left of the payment when this reversal had happened."""
-    until = case.entries.index(case.entry) + 1
-    return net((e for e in case.entries[:until] if e.payment == payment.payment), payment.amount.currency)
-
-
-def _take_back(case: _Case, posted: Posted) -> None:
-    entry = case.entry
-    what = f"{entry.amount} of payment {posted.id} ({posted.amount}) went back to the payer on {entry.on} ({entry.detail})"
-    if entry.amount != posted.amount:
-        raise Rejected(f"{what}: lower that payment in the books by {entry.amount}")
-    try:
-        case.books.void(posted.id)
-    except Rejected as error:
-        raise Rejected(f"{what}: {error}", code=error.code) from None
-
-
-def _was_taken_back(case: _Case) -> bool:
-    """Whether the reversal that was undone had voided the payment in the books."""
-    key = reversal_key(case.entry.key.removeprefix("reinstated:"))
-    with case.desk.store.read() as tx:
-        found = [d for d in outbox.of_entry(tx, key) if d.target == f"books:{case.books.name}"]
-    return bool(found and found[0].external_id)

@@ -9,11 +9,13 @@ from connector.errors import Rejected
 from connector.flows import settled
 from connector.flows.desk import Desk
 from connector.flows.follow import follow_bill
+from connector.flows.meanings import meanings_of, unsaid
 from connector.flows.outcome import Done, Later, Outcome
 from connector.model.charge import Charge
 from connector.model.invoice import PaidRecord, PaidState
-from connector.model.ledger import LedgerEntry, net
+from connector.model.ledger import LedgerEntry, undone
 from connector.model.money import Money
+from connector.model.reversal import Meaning, kept
 from connector.store import charges, ledger, links
 from connector.store.links import Link
 
@@ -27,12 +29,27 @@ def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
             note="nothing is written to the PSA until write_back.psa_payments is chosen in the configuration", after=WAIT
         )
     charge = _charge(desk, entry)
+    waits = _waits(desk, entry)
+    if waits is not None:
+        return waits
     record = _converge_following(desk, charge, entry)
     if record is None:
         return Later(note=_missing(charge), after=WAIT)
     charge = _charge(desk, entry)  # it may have followed its bill
     partly = settled.remember(desk, charge, record, _collected(desk, charge))
     return Done(external_id=",".join(record.own) or (settled.PARTLY_PAID if partly else ""), note=partly or _said(record))
+
+
+def _waits(desk: Desk, entry: LedgerEntry) -> Outcome | None:
+    """What leaves the invoice paid, for now or for good, needs no writing; what nobody has said anything about waits."""
+    with desk.store.read() as tx:
+        entries = ledger.entries(tx, charge=entry.charge)
+        means = meanings_of(tx, desk, [entry]).get(entry.key)
+    if means is Meaning.UNSAID and not undone(entries, entry):
+        return Later(note=unsaid(entry), after=WAIT)
+    if means is Meaning.DISPUTED:
+        return Done(external_id="", note="the bank decides about the dispute: until it is lost the invoice stays paid")
+    return None
 
 
 def _converge_following(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord | None:
@@ -86,12 +103,12 @@ def _charge(desk: Desk, entry: LedgerEntry) -> Charge:
 
 
 def _collected(desk: Desk, charge: Charge) -> Money:
-    """Net of everything that the ledger knows now of the charges on this invoice. Never 'up to this entry': a payment that is
-    found late would then take back what was written for a later one."""
+    """What the invoice shows of ours: everything that the ledger knows now of its charges, less what was taken back. Never 'up
+    to this entry': a payment that is found late would then take back what was written for a later one."""
     with desk.store.read() as tx:
         together = charges.by_psa_invoice(tx, charge.psa_invoice)
         entries = [entry for c in together for entry in ledger.entries(tx, charge=c.id)]
-    return net(entries, charge.currency)
+        return kept(entries, meanings_of(tx, desk, entries), charge.currency)
 
 
 def _said(record: PaidRecord) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from connector.errors import Rejected
-from connector.flows import agreements, collect, settled
+from connector.flows import agreements, collect, deliver_reversals, settled
 from connector.flows.bills import UnitBills, read_bills
 from connector.flows.books_invoices import known_payer, of_payer
 from connector.flows.decisions import decision_of, reversals_of
@@ -195,6 +195,7 @@ class _Facts:
     of_payer: Mapping[tuple[str, str], Sequence[BooksInvoice]]  # of these the payer's own, by payer and number
     posted: Mapping[str, Posted]  # by ledger entry key
     adopted: frozenset[str]  # ledger entry keys whose payment a person had entered in the books
+    journals: Mapping[str, Money]  # by ledger entry key, what our journals took away, or gave again where that was undone
 
     def books(self, subject: _Subject) -> Sequence[BooksInvoice]:
         return self.of_payer.get((subject.payer, subject.number), ())
@@ -222,6 +223,7 @@ def _read(desk: Desk, subjects: Sequence[_Subject]) -> _Facts:
         of_payer={(s.payer, s.number): _of_payer(desk, s, numbered.get(s.number, ())) for s in subjects if s.number},
         posted=posted,
         adopted=adopted,
+        journals=deliver_reversals.in_books(desk, keys),
     )
 
 
@@ -291,7 +293,7 @@ def _is_settled_by_others(desk: Desk, subject: _Subject, facts: _Facts) -> bool:
     currency, in_books = _currency(subject), facts.books(subject)
     if not subject.bill.balance or len(in_books) != 1:
         return not subject.bill.balance
-    ours = total((posted.amount - posted.unapplied for posted in facts.ours(subject.entries)), currency)
+    ours = total((posted.on_invoices for posted in facts.ours(subject.entries)), currency)
     return net(subject.entries, currency) + settled.paid_by_others(in_books[0], ours) >= subject.bill.total
 
 
@@ -382,7 +384,8 @@ def _in_books(desk: Desk, entries: Sequence[LedgerEntry], facts: _Facts, currenc
     with desk.store.read() as tx:
         done = {e.key: [d.note for d in outbox.of_entry(tx, e.key) if d.target.startswith("books:")] for e in entries}
     by_hand = [e for e in entries if any(note.startswith(BY_HAND) for note in done[e.key])]
-    return total((p.amount for p in facts.ours(entries)), currency) + net(by_hand, currency)
+    journals = (facts.journals[e.key] for e in entries if e.key in facts.journals)
+    return total((*(p.amount for p in facts.ours(entries)), *journals), currency) + net(by_hand, currency)
 
 
 def _undelivered(desk: Desk, entries: Iterable[LedgerEntry], target: str) -> list[Delivery]:

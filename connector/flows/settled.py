@@ -80,4 +80,4 @@ def _ours_in(desk: Desk, books: Books, entries: list[LedgerEntry]) -> Money:
         every = links.every(tx, "books_payment", books.name)
     ids = {link.target for entry in entries if (link := every.get(entry.key)) is not None and link.target}
     posted = books.posted(ids).values() if ids else ()
-    return total((payment.amount - payment.unapplied for payment in posted), entries[0].amount.currency)
+    return total((payment.on_invoices for payment in posted), entries[0].amount.currency)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
 from connector.model.agreement import AgreementRef
-from connector.model.money import Money
+from connector.model.money import Money, total
 
 
 class PsaInvoiceKind(StrEnum):
@@ -193,7 +193,10 @@ class BooksPayment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Posted:
-    """A payment as the books hold it. `invoice`: of several the first; of a payment that was moved off its invoice none."""
+    """A payment as the books hold it. `invoice`: of several the first; of a payment that was moved off its invoice none.
+
+    `moved`: what of it stands on journals (ids as `Booked.id`), because it was taken back.
+    """
 
     id: str
     amount: Money
@@ -204,3 +207,8 @@ class Posted:
     deposit: str = ""  # id of the deposit (as `Booked.id`) that it is in, ours or one made by hand
     account: str = ""  # id of the account that the money went to
     dated: date | None = None
+    moved: Mapping[str, Money] = field(default_factory=dict)
+
+    @property
+    def on_invoices(self) -> Money:
+        return self.amount - self.unapplied - total(self.moved.values(), self.amount.currency)

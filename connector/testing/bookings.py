@@ -288,6 +288,7 @@ class BookingsContract:
 
         assert moved == again
         assert (moved.invoice, moved.unapplied, moved.amount) == ("", usd("0"), usd("100"))
+        assert moved.moved == {journal.id: usd("100")}
         assert office.balance(bill) == 100
         assert office.owed(acme) == 100
         assert office.held(office.accounts["clearing"]) == 0
@@ -300,6 +301,7 @@ class BookingsContract:
             journal = books.book(self.came_back(office, acme, part), key=key(f"re_{number}"))
             books.unapply(posted.id, invoice=bill, to=journal.id, amount=usd(part))
 
+        assert sorted(part.minor for part in books.posted([posted.id])[posted.id].moved.values()) == [3000, 4500]
         assert office.balance(bill) == 75
         assert office.owed(acme) == 75
         assert books.posted([posted.id])[posted.id].unapplied == usd("0")

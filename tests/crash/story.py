@@ -36,7 +36,7 @@ def _an_agreement_changes(people: People) -> None:
 
 def _refund_and_dispute(people: People) -> None:
     payments = [row["payment"] for row in people.stored("ledger_entry") if row["kind"] == "payment"]
-    people.act("stripe.refund", payment_intent=payments[0], amount=20000)
+    people.act("stripe.refund", payment_intent=payments[0], amount=20000, intent="cancel_payment")
     people.act("stripe.dispute", payment_intent=payments[1])
     people.later(days=1)
 

@@ -54,7 +54,7 @@ def test_after_forty_days_of_silence_what_went_back_in_between_is_found_once(tmp
         m.cycle(1)
         m.to("2026-02-05")
         m.act("office.set_automatic", on=False)
-        m.act("stripe.refund", payment_intent=m.ledger()[0].payment)
+        m.act("stripe.refund", payment_intent=m.ledger()[0].payment, intent="cancel_payment")
         m.to("2026-03-20")
         for _ in range(2):
             m.run("collect", "deliver")
@@ -68,7 +68,7 @@ def test_events_of_somebody_elses_objects_change_nothing(tmp_path: Path) -> None
     with msp(tmp_path, agreements=0) as m:
         released(m)
         foreign = m.act("stripe.create_foreign_objects")
-        m.act("stripe.refund", payment_intent=foreign["payment_intent"])
+        m.act("stripe.refund", payment_intent=foreign["payment_intent"], intent="cancel_payment")
         before = {row["id"]: row for row in m.stripe("subscription")}[foreign["subscription"]]
         m.to("2026-02-02", 20)
         m.cycle()
@@ -84,9 +84,9 @@ def test_two_things_in_one_second_are_both_seen_though_the_cursor_stands_between
         m.to("2026-02-02", 20)
         m.run("collect")
         payments = by_name(m)
-        m.act("stripe.refund", payment_intent=payments["Adatum"])
+        m.act("stripe.refund", payment_intent=payments["Adatum"], intent="cancel_payment")
         m.run("collect")
-        m.act("stripe.refund", payment_intent=payments["Contoso"])
+        m.act("stripe.refund", payment_intent=payments["Contoso"], intent="cancel_payment")
         m.run("collect")
 
         assert amounts(m) == [50000, 50000, -50000, -50000]
@@ -97,7 +97,7 @@ def test_a_refund_whose_payment_we_have_not_seen_yet_is_found_with_the_payment(t
     with msp(tmp_path, agreements=0) as m:
         released(m)
         m.to("2026-02-02", 20)
-        m.act("stripe.refund", payment_intent=by_name(m)["Contoso"], amount=12345)
+        m.act("stripe.refund", payment_intent=by_name(m)["Contoso"], amount=12345, intent="cancel_payment")
         m.run("collect")
 
         assert amounts(m) == [50000, -12345]
@@ -109,7 +109,7 @@ def test_a_missed_event_is_made_good_after_reconciliation(tmp_path: Path) -> Non
         released(m)
         m.to("2026-02-02", 20)
         m.cycle()
-        m.act("stripe.refund", payment_intent=by_name(m)["Contoso"])
+        m.act("stripe.refund", payment_intent=by_name(m)["Contoso"], intent="cancel_payment")
         skip_events(m)
         m.run("collect")
         assert amounts(m) == [50000]

@@ -12,6 +12,7 @@ from connector.flows.attention import dismiss, retry_all
 from connector.model.charge import ChargeState
 from connector.model.ledger import EntryKind
 from connector.overview import overview
+from tests.e2e.back import held, receivable
 from tests.e2e.msp import Msp, msp
 
 MODES = ("many", "single")
@@ -52,7 +53,7 @@ def test_a_refund_is_taken_back_in_the_psa_and_the_books(tmp_path: Path, mode: s
     with msp(tmp_path, agreements=0) as m:
         m.act("connectwise.set_payment_mode", mode=mode)
         payment = paid(m)
-        m.act("stripe.refund", payment_intent=payment)
+        m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
         next_day(m)
 
         assert collected(m) == [50000, -50000]
@@ -66,7 +67,7 @@ def test_a_refund_is_taken_back_in_the_psa_and_the_books(tmp_path: Path, mode: s
 def test_what_was_refunded_is_not_collected_again_by_itself_and_reconciliation_says_so(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         payment = paid(m)
-        m.act("stripe.refund", payment_intent=payment)
+        m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
         next_day(m, days=5)
 
         (drift,) = m.reconcile().drifts
@@ -78,45 +79,49 @@ def test_what_was_refunded_is_not_collected_again_by_itself_and_reconciliation_s
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_partial_refund_lowers_the_payment_in_the_psa_and_is_for_a_person_in_the_books(tmp_path: Path, mode: str) -> None:
+def test_a_partial_refund_lowers_the_payment_in_the_psa_and_is_a_journal_in_the_books(tmp_path: Path, mode: str) -> None:
     with msp(tmp_path, agreements=0) as m:
         m.act("connectwise.set_payment_mode", mode=mode)
         payment = paid(m)
-        m.act("stripe.refund", payment_intent=payment, amount=20000)
+        m.act("stripe.refund", payment_intent=payment, amount=20000, intent="cancel_payment")
         next_day(m)
 
         assert [row["amount"] for row in m.psa_payments()] == [300]
-        (item,) = overview(m.agent.desk).on_their_way
-        assert (item.target, item.state) == ("books:quickbooks", "parked")
-        assert "200.00 USD" in item.note
-        assert "lower that payment in the books" in item.note
-        assert kinds(m) == {"books_payment_extra", "went_back"}
-
-        m.act("quickbooks.edit_payment", id=living(m)[0]["Id"], amount="300.00")
-        retry_all(m.agent.desk, who="Dana")
-        m.cycle(1)
-
+        assert [row["TotalAmt"] for row in living(m)] == [500]
+        assert [row["Balance"] for row in m.books("Invoice")] == [200]
+        assert receivable(m) == 20000
         assert m.undelivered() == []
         assert kinds(m) == {"went_back"}
 
 
-def test_two_partial_refunds_that_come_to_everything_void_what_is_left(tmp_path: Path) -> None:
+def test_a_refund_that_a_person_entered_first_by_lowering_the_payment_is_not_entered_again(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         payment = paid(m)
-        m.act("stripe.refund", payment_intent=payment, amount=20000)
+        m.act("quickbooks.edit_payment", id=living(m)[0]["Id"], amount="300.00")
+        m.act("stripe.refund", payment_intent=payment, amount=20000, intent="cancel_payment")
         next_day(m)
-        m.act("stripe.refund", payment_intent=payment)
+        m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
+        next_day(m)
+
+        assert m.undelivered() == []
+        assert living(m) == []
+        assert m.books("JournalEntry") == []
+        assert receivable(m) == 50000
+        assert kinds(m) == {"went_back"}
+
+
+def test_two_partial_refunds_that_come_to_everything_open_the_whole_invoice(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        payment = paid(m)
+        m.act("stripe.refund", payment_intent=payment, amount=20000, intent="cancel_payment")
+        next_day(m)
+        m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
         next_day(m)
 
         assert m.psa_payments() == []
-        assert len(m.undelivered()) == 2
-
-        m.act("quickbooks.edit_payment", id=living(m)[0]["Id"], amount="300.00")
-        retry_all(m.agent.desk, who="Dana")
-        m.cycle(1)
-
-        assert living(m) == []
         assert m.undelivered() == []
+        assert [row["Balance"] for row in m.books("Invoice")] == [500]
+        assert receivable(m) == 50000
         assert kinds(m) == {"went_back"}
 
 
@@ -133,27 +138,19 @@ def test_a_returned_bank_debit_is_taken_back_everywhere(tmp_path: Path) -> None:
         assert kinds(m) == {"went_back"}
 
 
-def test_what_is_in_a_deposit_already_is_for_a_person_with_what_to_enter(tmp_path: Path) -> None:
+def test_what_is_in_a_deposit_already_is_taken_back_from_the_account_that_it_had_gone_to(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         payment = paid(m)
-        in_books = living(m)[0]["Id"]
-        deposit = m.act("quickbooks.make_deposit", payment_ids=[in_books])
-        m.act("stripe.refund", payment_intent=payment)
+        m.act("quickbooks.make_deposit", payment_ids=[living(m)[0]["Id"]])
+        m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
         next_day(m)
 
         assert m.psa_payments() == []
         assert [row["TotalAmt"] for row in living(m)] == [500]
-        (item,) = overview(m.agent.desk).on_their_way
-        assert item.state == "parked"
-        assert "500.00 USD of payment" in item.note
-        assert "deposit" in item.note
-        assert kinds(m) == {"books_payment_extra", "went_back"}
-
-        m.act("quickbooks.undo_deposit", id=deposit)
-        retry_all(m.agent.desk, who="Dana")
-        m.cycle(1)
-
-        assert living(m) == []
+        assert [row["Balance"] for row in m.books("Invoice")] == [500]
+        assert receivable(m) == 50000
+        assert held(m, living(m)[0]["DepositToAccountRef"]["value"]) == -50000
+        assert m.undelivered() == []
         assert kinds(m) == {"went_back"}
 
 
@@ -161,7 +158,7 @@ def test_a_payment_that_is_posted_in_connectwise_is_for_a_person_with_what_to_do
     with msp(tmp_path, agreements=0) as m:
         payment = paid(m)
         m.act("office.post_payments", batch="2026-02")
-        m.act("stripe.refund", payment_intent=payment)
+        m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
         next_day(m)
 
         (item,) = overview(m.agent.desk).on_their_way
@@ -180,7 +177,7 @@ def test_a_payment_adopted_from_the_bookkeeper_is_not_voided_for_them(tmp_path: 
         m.to("2026-02-02", 20)
         m.act("quickbooks.enter_payment", customer_name="Contoso Dental", amount="500.00", number="10401")
         m.cycle(1)
-        m.act("stripe.refund", payment_intent=m.ledger()[0].payment)
+        m.act("stripe.refund", payment_intent=m.ledger()[0].payment, intent="cancel_payment")
         next_day(m)
 
         assert [row["TotalAmt"] for row in living(m)] == [500]
@@ -202,7 +199,7 @@ def test_a_refund_before_the_payment_was_written_leaves_nothing_behind(tmp_path:
         m.cycle(1)
         m.to("2026-02-02", 20)
         (intent,) = m.stripe("payment_intent")
-        m.act("stripe.refund", payment_intent=intent["id"])
+        m.act("stripe.refund", payment_intent=intent["id"], intent="cancel_payment")
         m.cycle(2)
 
         assert collected(m) == [50000, -50000]
@@ -246,7 +243,7 @@ def test_a_dispute_that_is_lost_stays_taken_back_once(tmp_path: Path) -> None:
 def test_a_refund_that_the_bank_sends_back_is_money_that_we_have(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         payment = paid(m, method="us_bank_account")
-        refund = m.act("stripe.refund", payment_intent=payment)
+        refund = m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
         next_day(m)
         m.act("stripe.fail_refund", refund=refund["id"])
         next_day(m)
@@ -260,7 +257,7 @@ def test_a_refund_that_the_bank_sends_back_is_money_that_we_have(tmp_path: Path)
 def test_a_reversal_undone_before_a_person_entered_it_leaves_the_books_as_they_are(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         payment = paid(m)
-        m.act("quickbooks.make_deposit", payment_ids=[living(m)[0]["Id"]])
+        m.act("quickbooks.close_books", through="2026-02-28")
         dispute = m.act("stripe.dispute", payment_intent=payment)
         next_day(m)
         assert [item.state for item in overview(m.agent.desk).on_their_way] == ["parked"]
@@ -275,11 +272,11 @@ def test_a_reversal_undone_before_a_person_entered_it_leaves_the_books_as_they_a
 def test_a_refund_after_a_dispute_was_won_takes_back_the_payment_that_came_back(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         payment = paid(m, method="us_bank_account")
-        refund = m.act("stripe.refund", payment_intent=payment)
+        refund = m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
         next_day(m)
         m.act("stripe.fail_refund", refund=refund["id"])
         next_day(m)
-        m.act("stripe.refund", payment_intent=payment)
+        m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
         next_day(m)
 
         assert collected(m) == [50000, -50000, 50000, -50000]
@@ -291,7 +288,7 @@ def test_a_refund_after_a_dispute_was_won_takes_back_the_payment_that_came_back(
 def test_money_that_comes_back_counts_against_what_was_collected_this_month(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         payment = paid(m)
-        m.act("stripe.refund", payment_intent=payment, amount=20000)
+        m.act("stripe.refund", payment_intent=payment, amount=20000, intent="cancel_payment")
         next_day(m)
 
         assert str(overview(m.agent.desk).collected_this_month) == "300.00 USD"
@@ -301,8 +298,8 @@ def test_money_that_comes_back_counts_against_what_was_collected_this_month(tmp_
 def test_a_refund_that_the_bookkeeper_entered_in_their_own_way_is_dismissed_with_a_name_and_a_reason(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         payment = paid(m)
-        m.act("quickbooks.make_deposit", payment_ids=[living(m)[0]["Id"]])
-        m.act("stripe.refund", payment_intent=payment)
+        m.act("quickbooks.close_books", through="2026-02-28")
+        m.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
         next_day(m)
         (item,) = overview(m.agent.desk).on_their_way
         with pytest.raises(Rejected, match="--why"):

@@ -100,7 +100,7 @@ def test_a_refund_is_taken_back_once_wherever_the_agent_is_killed(tmp_path: Path
         charged(m, *NAMES)
         m.cycle()
         for entry in m.ledger():
-            m.act("stripe.refund", payment_intent=entry.payment)
+            m.act("stripe.refund", payment_intent=entry.payment, intent="cancel_payment")
         for step in count(1):
             if not killed_at(m, step, "collect", "deliver"):
                 break

@@ -148,7 +148,7 @@ def test_an_invoice_that_grew_twice_is_charged_for_each_remainder(tmp_path: Path
 def test_money_that_went_back_is_not_collected_again_as_an_addition(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0, **FREE) as m:
         id = charged(m)
-        m.act("stripe.refund", payment_intent=only(m.ledger()).payment)
+        m.act("stripe.refund", payment_intent=only(m.ledger()).payment, intent="cancel_payment")
         days(m, "2026-02-04", "2026-02-05", "2026-02-10")
 
         assert debits(m) == {f"connectwise:{id}/2026-02-01": [50000]}

@@ -290,13 +290,21 @@ def psa_net(m: Msp) -> Counter[str]:
 
 
 def books_net(m: Msp) -> Counter[str]:
-    """Charge -> what payments of ours come to in the books."""
+    """Charge -> what payments of ours come to in the books, and the journals that took them back."""
     net = Counter[str]()
     for row in m.books("Payment"):
-        note = row.get("PrivateNote") or ""
-        if (named := re.search(r"charge (\S+?);", note)) and "psa-connector:" in note:
-            net[named.group(1)] += cents(row["TotalAmt"])
+        net[_charge_of(row)] += cents(row["TotalAmt"])
+    for row in m.books("JournalEntry"):
+        net[_charge_of(row)] -= sum(cents(line["Amount"]) for line in row["Line"]) // 2
+    del net[""]
     return net
+
+
+def _charge_of(row: dict[str, Any]) -> str:
+    """Of what carries our mark."""
+    note = row.get("PrivateNote") or ""
+    named = re.search(r"charge (\S+?);", note)
+    return named.group(1) if named and "psa-connector:" in note else ""
 
 
 def ledger_net(m: Msp, charge: Charge) -> int:

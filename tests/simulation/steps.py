@@ -98,7 +98,7 @@ def owner_refunds(life: Life) -> str | None:
         return None
     intent, left, _ = found
     amount = life.chance.choice((left, max(left // 3, 1)))
-    life.msp.act("stripe.refund", payment_intent=intent, amount=amount)
+    life.msp.act("stripe.refund", payment_intent=intent, amount=amount, intent="cancel_payment")
     return f"{intent} {amount}"
 
 

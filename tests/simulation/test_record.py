@@ -46,7 +46,7 @@ def test_a_payment_that_was_written_twice_is_found(tmp_path: Path) -> None:
 def test_money_that_the_ledger_does_not_know_is_found(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         record = collected(m)
-        m.act("stripe.refund", payment_intent=m.ledger()[0].payment, amount=100)
+        m.act("stripe.refund", payment_intent=m.ledger()[0].payment, amount=100, intent="cancel_payment")
 
         with pytest.raises(Broken, match="the ledger is what the gateway collected"):
             record.check_quiet(m, writes=[])
