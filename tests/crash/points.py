@@ -6,6 +6,7 @@ They are found by running: whatever the agent will write one day is counted by i
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,9 +18,24 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
-_READS = ("SELECT", "PRAGMA", "BEGIN", "SHOW", "SET")
+_WRITES = re.compile(r"\s*(INSERT\s+(?:OR \w+ )?INTO|UPDATE|DELETE\s+FROM|CREATE|ALTER|DROP)\s+\"?(\w+)", re.IGNORECASE)
 _OURS = "/connector/"
 _NOT_THE_PLACE = ("/connector/store/", "/connector/pulse.py", "/connector/readonly.py")
+_ID = re.compile(r"\d{2,}|\d+|[a-z]+_(?:test_)?\w{10,}")
+# How fresh things are, who holds the lease and what was spent of a budget change nothing for anybody but this process.
+_OF_THE_PROCESS = {"freshness", "lease", "budget"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """Before or after one write. `kinds`: what is written to: one route of one partner, or tables of the store."""
+
+    after: bool
+    what: str
+    kinds: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{'after' if self.after else 'before'} {self.what}"
 
 
 @dataclass(kw_only=True)
@@ -27,47 +43,67 @@ class Points:
     """Those that this process passed. At number `kill_at` (from 1) it kills itself, as `kill -9` would."""
 
     kill_at: int | None = None
-    passed: list[str] = field(default_factory=list)
+    within_migrations: bool = False
+    passed: list[Point] = field(default_factory=list)
 
-    def at(self, what: str) -> None:
-        self.passed.append(what)
+    def at(self, after: bool, what: str, kinds: tuple[str, ...]) -> None:
+        self.passed.append(Point(after=after, what=what, kinds=kinds))
         if len(self.passed) == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def watch(points: Points) -> None:
     """For the rest of this process, which is a forked one that ends soon: the libraries themselves are changed."""
-    commit: Callable[..., None] = DefaultDialect.do_commit
+    _watch_partners(points)
+    _watch_store(points)
+
+
+def _watch_partners(points: Points) -> None:
     send: Callable[..., requests.Response] = requests.Session.send
-
-    wrote: set[int] = set()  # connections, by what the library has of the driver
-
-    def executed(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.lstrip().upper().startswith(_READS):
-            wrote.add(id(connection.connection.dbapi_connection))
-
-    def committing(dialect: DefaultDialect, connection: Any) -> None:
-        if id(getattr(connection, "dbapi_connection", connection)) not in wrote:
-            commit(dialect, connection)
-            return
-        wrote.discard(id(getattr(connection, "dbapi_connection", connection)))
-        place = _place()
-        points.at(f"before the commit of {place}")
-        commit(dialect, connection)
-        points.at(f"after the commit of {place}")
 
     def sending(session: requests.Session, request: requests.PreparedRequest, **how: Any) -> requests.Response:
         path = request.path_url.partition("?")[0]
-        if request.method in ("GET", "HEAD") or path.endswith("/query"):
+        if request.method in ("GET", "HEAD") or "/query" in path:
             return send(session, request, **how)
-        points.at(f"before {request.method} {path}")
+        what, kinds = f"{request.method} {path}", (route(str(request.method), path),)
+        points.at(False, what, kinds)
         response = send(session, request, **how)
-        points.at(f"after {request.method} {path}")
+        points.at(True, what, kinds)
         return response
+
+    requests.Session.send = sending  # type: ignore[assignment, method-assign]
+
+
+def _watch_store(points: Points) -> None:
+    commit: Callable[..., None] = DefaultDialect.do_commit
+    wrote: dict[int, dict[str, None]] = {}  # tables by connection, in the order of the writes
+
+    def executed(connection: Connection, cursor: Any, statement: str, *_: object) -> None:
+        write = _WRITES.match(statement)
+        if write is None or (cursor.rowcount == 0 and "RETURNING" not in statement):
+            return
+        table = write.group(2) if " " in write.group(1) or write.group(1).upper() == "UPDATE" else "(tables)"
+        if table == "(tables)" and points.within_migrations:
+            points.at(True, statement.strip().partition("\n")[0][:60], (table,))  # a migration can be killed within
+        wrote.setdefault(id(connection.connection.dbapi_connection), {})[table] = None
+
+    def committing(dialect: DefaultDialect, connection: Any) -> None:
+        tables = wrote.pop(id(getattr(connection, "dbapi_connection", connection)), {})
+        if not tables.keys() - _OF_THE_PROCESS:
+            commit(dialect, connection)
+            return
+        what, kinds = f"the commit of {_place()}", tuple(sorted(tables.keys() - _OF_THE_PROCESS))
+        points.at(False, what, kinds)
+        commit(dialect, connection)
+        points.at(True, what, kinds)
 
     event.listen(Engine, "after_cursor_execute", executed)
     DefaultDialect.do_commit = committing  # type: ignore[method-assign]
-    requests.Session.send = sending  # type: ignore[assignment, method-assign]
+
+
+def route(method: str, path: str) -> str:
+    """A request without what differs from record to record."""
+    return f"{method} " + "/".join("*" if _ID.fullmatch(part) else part for part in path.split("/"))
 
 
 def _place() -> str:
