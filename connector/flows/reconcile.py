@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from connector.errors import Rejected
-from connector.flows import agreements, collect, deliver_reversals, settled
+from connector.flows import agreements, collect, deliver_reversals, settled, told_of_reversals
 from connector.flows.bills import UnitBills, read_bills
 from connector.flows.books_invoices import known_payer, of_payer
 from connector.flows.decisions import decision_of, reversals_of
@@ -88,6 +88,7 @@ class _Subject:
     bill: PsaInvoice | None
     further: tuple[PsaInvoice, ...]
     entries: tuple[LedgerEntry, ...]
+    invoices: tuple[PsaInvoice, ...] = ()  # everything billed to the unit, credit memos among it
     also: tuple[Charge, ...] = ()  # supplementary charges for what the same invoice was raised by
 
     @property
@@ -172,6 +173,7 @@ def _subject(
         bill=bill,
         further=tuple(other for other in found if bill is not None and other.id != bill.id and not (charge and charge.number)),
         entries=entries,
+        invoices=bills[unit].invoices if unit in bills else (),
         also=tuple(together[1:]),
     )
 
@@ -180,9 +182,8 @@ def _bill(desk: Desk, charge: Charge | None, found: Sequence[PsaInvoice]) -> Psa
     """The agreement may have left the filter since; its invoice is there all the same."""
     bound = charge.psa_invoice if charge else ""
     mine = next((invoice for invoice in found if invoice.id == bound), None)
-    if mine is None and bound and not found:
-        return desk.psa.invoice(bound)
-    return mine or (found[0] if found else None)
+    lost = mine is None and bound and not found
+    return desk.psa.invoice(bound) if lost else mine or (found[0] if found else None)
 
 
 # What the gateway and the books say
@@ -351,6 +352,7 @@ def _row(desk: Desk, subject: _Subject, facts: _Facts) -> Row:
         cannot_hold_parts="" if settled.holds_parts(desk) else desk.psa.name.capitalize(),
         further_numbers=", ".join(other.number for other in open_),
         further_open=total((other.balance for other in open_), currency) if open_ else None,
+        told=told_of_reversals.told(desk, subject.payer, entries, subject.invoices),
     )
 
 
@@ -384,8 +386,8 @@ def _in_books(desk: Desk, entries: Sequence[LedgerEntry], facts: _Facts, currenc
     with desk.store.read() as tx:
         done = {e.key: [d.note for d in outbox.of_entry(tx, e.key) if d.target.startswith("books:")] for e in entries}
     by_hand = [e for e in entries if any(note.startswith(BY_HAND) for note in done[e.key])]
-    journals = (facts.journals[e.key] for e in entries if e.key in facts.journals)
-    return total((*(p.amount for p in facts.ours(entries)), *journals), currency) + net(by_hand, currency)
+    taken = (facts.journals[e.key] for e in entries if e.key in facts.journals)
+    return total((*(p.amount for p in facts.ours(entries)), *taken), currency) + net(by_hand, currency)
 
 
 def _undelivered(desk: Desk, entries: Iterable[LedgerEntry], target: str) -> list[Delivery]:

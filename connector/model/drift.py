@@ -18,6 +18,10 @@ not_collected           due and open, and nothing collects it
 went_back               paid, then refunded, disputed or returned: open again, and not collected again by itself
 paid_outside            noted at the gateway as paid outside of it, and open
 billed_more             still open after its charge was paid
+refund_unclassified     refunded, and nobody has said what for: it is entered nowhere
+dispute_open            a bank decides: until then the invoice stays paid
+refund_beside_dispute   refunded, and the same payment is disputed: the payer may get the money twice
+credit_memo_missing     refunded as a credit, and no credit memo is there yet
 further_invoice         a second bill of the same period is due and open
 currency_differs        the bill is in another currency than its charge; nothing else can be compared
 """
@@ -29,11 +33,22 @@ from dataclasses import dataclass
 
 from connector.model.charge import ChargeState
 from connector.model.decision import ChargeDecision
-from connector.model.money import Money
+from connector.model.money import Money, total
 from connector.model.period import Period
 
 SYNC = "connector sync --once"
 RETRY = "put that right, then: connector retry (its number: connector parked)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """Something about one row that is no difference of its amounts. `unsaid`: an amount that is entered nowhere because of it."""
+
+    kind: str
+    message: str
+    repair: str
+    waiting: bool = False
+    unsaid: Money | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,10 +86,16 @@ class Row:
     decision: ChargeDecision | None = None  # what a person said about all that went back
     further_numbers: str = ""  # other bills of the same period that are due and open
     further_open: Money | None = None
+    told: tuple[Told, ...] = ()
 
     @property
     def currency(self) -> str:
         return self.ledger.currency
+
+    @property
+    def to_show(self) -> Money:
+        """What the others are to show of it by now."""
+        return self.ledger + total((one.unsaid for one in self.told if one.unsaid is not None), self.currency)
 
     @property
     def partly_paid(self) -> bool:
@@ -105,7 +126,8 @@ def compare(row: Row) -> tuple[Drift, ...]:
         return (_drift(row, "currency_differs", said, "correct the currency in the PSA, or collect this one outside autopay"),)
     known = (*_psa(row), *_books(row), *_amounts(row))
     # A difference of the balances that follows from one of these is not told twice.
-    return (*_ledger(row), *known, *(() if known else _balances(row)), *_uncollected(row))
+    told = (_drift(row, one.kind, one.message, one.repair, waiting=one.waiting) for one in row.told)
+    return (*_ledger(row), *known, *(() if known else _balances(row)), *_uncollected(row), *told)
 
 
 def _drift(row: Row, kind: str, message: str, repair: str, *, waiting: bool = False) -> Drift:
@@ -134,7 +156,7 @@ def _psa(row: Row) -> Iterator[Drift]:
     elif row.psa_paid < row.ledger and row.psa_open is not None and row.psa_open.minor > 0:
         said = f"invoice {row.psa_number} shows {row.psa_paid} paid in the PSA, the gateway collected {row.ledger}"
         yield _undelivered(row, "psa_payment_missing", said, row.pending_psa, row.parked_psa, "enter the payment in the PSA")
-    elif row.went_back and row.psa_paid > row.ledger and (row.pending_psa or row.parked_psa):
+    elif row.went_back and row.psa_paid > row.to_show and (row.pending_psa or row.parked_psa):
         said = f"{row.went_back} went back to the payer, invoice {row.psa_number} still shows {row.psa_paid} paid in the PSA"
         yield _undelivered(row, "psa_payment_extra", said, row.pending_psa, row.parked_psa, "take the payment back in the PSA")
 
@@ -149,7 +171,7 @@ def _books(row: Row) -> Iterator[Drift]:
     if not row.writes_books:
         return
     ours = row.books_ours or Money.zero(row.currency)
-    if ours != row.ledger:
+    if ours != row.to_show:
         kind = "books_payment_missing" if ours < row.ledger else "books_payment_extra"
         said = f"the books have {ours} of it, the gateway collected {row.ledger}"
         yield _undelivered(row, kind, said, row.pending_books, row.parked_books, "correct the payment in the books")

@@ -50,7 +50,12 @@ def open_in_books(m: Msp) -> list[int]:
 
 
 def open_in_psa(m: Msp) -> list[int]:
-    return [cents(row["balance"]) for row in m.psa_invoices()]
+    """Of the invoices that charges are for; Autotask knows them as paid or not."""
+    ours = {charge.psa_invoice for charge in m.charges()}
+    bills = [row for row in m.psa_invoices() if str(row["id"]) in ours]
+    if m.kind == "connectwise":
+        return [cents(row["balance"]) for row in bills]
+    return [0 if row["paidDate"] else cents(row["invoiceTotal"]) for row in bills]
 
 
 def at_gateway(m: Msp) -> int:

@@ -97,10 +97,12 @@ def test_a_refund_that_nobody_explained_is_entered_nowhere_until_somebody_does(o
     days(office, 2)
     waiting = {d.target: d.note for d in office.undelivered()}
     before = open_in_books(office), open_in_psa(office), len(office.psa_payments())
+    (asked,) = office.reconcile().drifts
     classify(office.agent.desk, refund["id"], RefundIntent.CANCEL_PAYMENT, who="Dana", why="agreed")
     days(office)
 
     assert before == ([0], [0], 1)
+    assert (asked.kind, asked.waiting) == ("refund_unclassified", False)
     assert set(waiting) == {"psa:connectwise", "books:quickbooks"}
     assert all(f"connector classify {refund['id']}" in note for note in waiting.values())
     agree(office, 0)
@@ -196,3 +198,15 @@ def test_a_restart_in_the_middle_of_a_reversal_finishes_it_once(office: Msp, ski
 
     agree(office, 30000)
     assert (open_in_books(office), open_in_psa(office), receivable(office)) == ([20000], [20000], 20000)
+
+
+def test_the_credit_memo_that_was_asked_for_is_awaited_until_it_is_there(office: Msp) -> None:
+    payment = paid(office)
+    office.act("stripe.refund", payment_intent=payment, amount=20000, intent="credit")
+    days(office)
+    (before,) = office.reconcile().drifts
+    office.act("quickbooks.enter_credit_memo", customer_name="Contoso Dental", amount="200.00")
+
+    assert (before.kind, before.waiting) == ("credit_memo_missing", True)
+    assert office.reconcile().ties
+    assert receivable(office) == 0
