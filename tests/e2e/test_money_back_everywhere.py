@@ -169,9 +169,7 @@ def test_a_part_that_was_paid_is_taken_back_as_a_part(office: Msp) -> None:
     office.cycle(1)
     (invoice,) = [row for row in office.stripe("invoice") if row["status"] == "open"]
     office.act("stripe.pay_part", invoice=invoice["id"], amount=20000)
-    office.cycle(1)
-    office.act("stripe.pay_part", invoice=invoice["id"], amount=30000)
-    days(office)
+    days(office, 5)  # the gateway tries the rest again by itself
     first, second = office.ledger()
     paid_in_full = open_in_books(office), open_in_psa(office), sorted(cents(row["TotalAmt"]) for row in office.books("Payment"))
     office.act("stripe.refund", payment_intent=first.payment, intent=CANCEL)
