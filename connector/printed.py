@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _STYLE = """
 :root{color-scheme:light;--ink:#17202a;--soft:#5c6773;--line:#cfd5db;--ok:#18794e;--warn:#9a5b00;--bad:#b42318}
 *{box-sizing:border-box}body{margin:0;background:#f6f7f9;color:var(--ink);font:15px/1.45 system-ui,sans-serif}
@@ -17,7 +19,7 @@ section{background:#fff;border:1px solid var(--line);border-radius:.6rem;padding
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.25rem .7rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--soft);font-weight:600;font-size:.85rem}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-th:last-child,td:last-child{padding-right:0}tr:last-child td{border-bottom:0}
+td.d{white-space:nowrap}th:last-child,td:last-child{padding-right:0}tr:last-child td{border-bottom:0}
 tr.total td{font-weight:600;border-top:2px solid var(--ink)}section p{margin:.3rem 0}
 @page{size:A4;margin:15mm}
 @media print{body{background:#fff;font-size:9.5pt}main{max-width:none;padding:0}
@@ -83,8 +85,13 @@ def _table(sheet: Sheet) -> str:
 
 
 def _cells(sheet: Sheet, texts: Iterable[str], tag: str) -> str:
-    kinds = (' class="n"' if column in sheet.right else "" for column in sheet.columns)
-    return "".join(f"<{tag}{kind}>{escape(text)}</{tag}>" for kind, text in zip(kinds, texts, strict=True))
+    pairs = zip(sheet.columns, texts, strict=True)
+    return "".join(f"<{tag}{_class(column in sheet.right, text)}>{escape(text)}</{tag}>" for column, text in pairs)
+
+
+def _class(right: bool, text: str) -> str:
+    """A date is not broken at its hyphens."""
+    return ' class="n"' if right else ' class="d"' if _DATE.fullmatch(text) else ""
 
 
 # For a spreadsheet

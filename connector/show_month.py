@@ -221,11 +221,50 @@ def _text(amount: Money | None) -> str:
     return "" if amount is None else str(amount)
 
 
-def report_csv(report: Report) -> bytes:
-    """Every table of a report below the other, each row with the table's title."""
-    wide = max((len(sheet.columns) for sheet in report.sheets), default=0)
-    rows = [(sheet.title, *line, *("",) * (wide - len(line))) for sheet in report.sheets for line in (sheet.columns, *sheet.rows)]
-    return csv_of(("part", *(f"column {number + 1}" for number in range(wide))), rows)
+CSV_COLUMNS = "part what date payer number amount books difference currency note".split()
+
+
+def month_csv(closing: Closing) -> bytes:
+    """A row for each figure, numbers as numbers. `part` names the table."""
+    report = closing.report
+    rows = [_line(part, **cells) for part, cells in _csv_parts(report)]
+    rows += [_line("since frozen", what=o.what, date=o.on.isoformat(), payer=o.payer, amount=o.amount) for o in closing.late]
+    return csv_of(CSV_COLUMNS, rows)
+
+
+def _csv_parts(report: MonthEnd) -> Iterable[tuple[str, dict[str, Any]]]:
+    for one in report.unbooked:
+        note = f"{one.target}: {one.why}"
+        yield "not booked", {"what": one.what, "date": one.on.isoformat(), "payer": one.payer, "amount": one.amount, "note": note}
+    for held in report.gateway:
+        yield "gateway", {"what": "opening balance", "amount": held.opening}
+        for f in held.figures:
+            yield "gateway", {"what": f.name, "number": _count(f.count), "amount": f.amount, "note": f.source}
+        yield "gateway", {"what": "closing balance", "amount": held.closing}
+    if report.clearing is not None:
+        yield from (("clearing account", cells) for cells in _csv_clearing(report.clearing))
+    for way in report.on_its_way:
+        on = way.released.isoformat()
+        yield "on its way", {"what": way.invoice, "date": on, "payer": way.payer, "amount": way.amount, "note": way.now}
+    for loose in report.unapplied:
+        yield "unapplied", {"payer": loose.payer, "amount": loose.amount, "note": "the agent's" if loose.ours else "another's"}
+    for o in report.owed:
+        yield "receivables", {"payer": o.payer, "amount": o.psa, "books": o.books, "difference": o.difference, "note": o.why}
+
+
+def _csv_clearing(one: Clearing) -> Iterable[dict[str, Any]]:
+    yield {"what": "closing balance at the gateway", "amount": one.gateway}
+    for f in one.apart:
+        yield {"what": f.name, "number": _count(f.count), "amount": f.amount, "note": f.source}
+    yield {"what": "brought forward", "amount": one.brought_forward}
+    yield {"what": f"{one.account} in the books", "amount": one.closing, "difference": one.unexplained}
+
+
+def _line(part: str, **cells: Any) -> list[str]:
+    currency = next((value.currency for value in cells.values() if isinstance(value, Money)), "")
+    said = {name: str(value.major) if isinstance(value, Money) else value or "" for name, value in cells.items()}
+    found: dict[str, str] = {"part": part, "currency": currency, **said}
+    return [found.get(name, "") for name in CSV_COLUMNS]
 
 
 def month_json(closing: Closing) -> dict[str, Any]:

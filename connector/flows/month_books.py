@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from connector.flows.books_case import PAYMENT
+from connector.flows.deliver_reversals import KIND as REVERSAL
 from connector.flows.desk import Desk
 from connector.flows.month_gateway import BEFORE, begins
 from connector.flows.payouts import KIND
+from connector.model.bookings import Booked
+from connector.model.invoice import Posted
 from connector.model.ledger import EntryKind, LedgerEntry
 from connector.model.month_end import Movement, Unbooked
 from connector.model.payout import BalanceKind, BalanceLine
 from connector.model.period import Period
+from connector.ports import Books
 from connector.store import balance as lines_store
 from connector.store import booking_dates, charges, cursors, ledger, links, outbox, payers
 from connector.store.balance import Planned
@@ -44,6 +49,7 @@ class Entered:
     entries: tuple[LedgerEntry, ...]
     open: Mapping[str, tuple[Delivery, ...]]  # by ledger key, deliveries that are not done
     dated: Mapping[str, date]  # by ledger key, of those that are in the books
+    elsewhere: frozenset[str]  # ledger keys of payments that the books have in another account than clearing
     planned: Mapping[str, Planned]  # by line
     booked: frozenset[str]  # bookings that were made
     begun: datetime | None  # since when the gateway's balance is entered
@@ -74,31 +80,48 @@ def entered(desk: Desk, month: Period) -> Entered:
     open_: dict[str, tuple[Delivery, ...]] = {}
     for delivery in undelivered:
         open_[delivery.entry] = (*open_.get(delivery.entry, ()), delivery)
+    dated, elsewhere = _in_books(desk, entries, open_)
     return Entered(
         entries=entries,
         open=open_,
-        dated=_dates(desk, entries, open_),
+        dated=dated,
+        elsewhere=elsewhere,
         planned=planned,
         booked=frozenset(name for name, link in made.items() if link.state is LinkState.LINKED),
         begun=datetime.fromisoformat(begun) if begun else None,
     )
 
 
-def _dates(desk: Desk, entries: Sequence[LedgerEntry], open_: Mapping[str, Sequence[Delivery]]) -> dict[str, date]:
-    """What is in the books, by the day under which the books have it. A payment that is void there is not."""
-    books = desk.books
-    if books is None:
-        return {}
+def _in_books(
+    desk: Desk, entries: Sequence[LedgerEntry], open_: Mapping[str, Sequence[Delivery]]
+) -> tuple[dict[str, date], frozenset[str]]:
+    """What is in the books, by the day under which they have it, and what of it went to another account than clearing.
+
+    A payment that is void there, or a journal that somebody deleted, is not in the books.
+    """
+    if desk.books is None:
+        return {}, frozenset()
     done = [e for e in entries if not any(d.target.startswith("books:") for d in open_.get(e.key, ()))]
     with desk.store.read() as tx:
-        every = links.every(tx, "books_payment", books.name)
         days = {entry.key: booking_dates.dated(tx, entry.key, entry.on) for entry in done}
-    mine = {entry.key: every[entry.key].target for entry in done if entry.key in every and every[entry.key].target}
-    posted = books.posted(set(mine.values())) if mine else {}
-    gone = mine.keys() - {key for key, id in mine.items() if id in posted}
-    days |= {key: on for key, id in mine.items() if id in posted and (on := posted[id].dated) is not None}
+    written, posted = _read_again(desk, desk.books, days.keys())
+    gone = written - posted.keys()
+    days |= {key: one.dated for key, one in posted.items() if one.dated is not None}
     voided = {entry.key: _taken_back(entries, entry, days) for entry in done if entry.key in gone}
-    return {key: on for key, on in days.items() if key not in gone} | {key: on for key, on in voided.items() if on is not None}
+    dated = {key: on for key, on in days.items() if key not in gone} | {key: on for key, on in voided.items() if on is not None}
+    clearing = desk.settings.accounts.clearing
+    return dated, frozenset(key for key, one in posted.items() if isinstance(one, Posted) and one.account not in ("", clearing))
+
+
+def _read_again(desk: Desk, books: Books, keys: Set[str]) -> tuple[Set[str], dict[str, Posted | Booked]]:
+    """By ledger key, of these: which were written, as a payment or as a journal, and which of them are there still."""
+    with desk.store.read() as tx:
+        paid = {key: link.target for key, link in links.every(tx, PAYMENT, books.name).items() if link.target and key in keys}
+        back = {key: link.target for key, link in links.every(tx, REVERSAL, books.name).items() if link.target and key in keys}
+    posted = books.posted(set(paid.values())) if paid else {}
+    booked = books.booked(set(back.values())) if back else {}
+    found: dict[str, Posted | Booked] = {key: posted[id] for key, id in paid.items() if id in posted}
+    return paid.keys() | back.keys(), found | {key: booked[id] for key, id in back.items() if id in booked}
 
 
 def _taken_back(entries: Sequence[LedgerEntry], paid: LedgerEntry, days: Mapping[str, date]) -> date | None:
@@ -112,13 +135,21 @@ def _taken_back(entries: Sequence[LedgerEntry], paid: LedgerEntry, days: Mapping
 
 def movements(desk: Desk, month: Period, lines: Iterable[BalanceLine], known: Entered) -> tuple[Movement, ...]:
     """Of the company's currency. What moved before the agent began to enter the balance, and before the month, is left out."""
-    found = [one for line in lines if _counts(desk, month, line, known) for one in _of_line(desk, line, known)]
-    return (*found, *(_of_entry(entry, known) for entry in known.entries))
+    of_lines = [one for line in lines if _counts(desk, month, line, known) for one in _of_line(desk, line, known)]
+    with desk.store.read() as tx:
+        names = {row.key: row.name for row in payers.every(tx)}
+    of_entries = [_of_entry(entry, known, names) for entry in known.entries if not _is_old(month, entry, known)]
+    return (*of_lines, *of_entries)
 
 
 def _counts(desk: Desk, month: Period, line: BalanceLine, known: Entered) -> bool:
     old = known.begun is None or line.at < known.begun
     return line.amount.currency == desk.settings.currency and not (old and desk.local_date(line.at) < month.start)
+
+
+def _is_old(month: Period, entry: LedgerEntry, known: Entered) -> bool:
+    entered_there = entry.key in known.dated and entry.key not in known.elsewhere
+    return not entered_there and entry.on < month.start and (known.begun is None or entry.at < known.begun)
 
 
 def _of_line(desk: Desk, line: BalanceLine, known: Entered) -> Iterable[Movement]:
@@ -149,10 +180,16 @@ def _line_booked(desk: Desk, line: BalanceLine, known: Entered) -> date | None:
     return known.line_booked(line)
 
 
-def _of_entry(entry: LedgerEntry, known: Entered) -> Movement:
-    sign = entry.amount if entry.kind is EntryKind.PAYMENT else -entry.amount
-    what = "payments" if entry.kind is EntryKind.PAYMENT else "refunds and disputes"
-    return Movement(what=what, source=entry.payment, amount=sign, at=entry.on, booked=known.dated.get(entry.key))
+def _of_entry(entry: LedgerEntry, known: Entered, names: Mapping[str, str]) -> Movement:
+    payment = entry.kind is EntryKind.PAYMENT
+    elsewhere = entry.key in known.elsewhere
+    return Movement(
+        what=f"{'payments' if payment else 'refunds and disputes'}{', entered in another account' if elsewhere else ''}",
+        source=names.get(entry.payer, entry.payer),
+        amount=entry.amount if payment else -entry.amount,
+        at=entry.on,
+        booked=None if elsewhere else known.dated.get(entry.key),
+    )
 
 
 # What is not where it belongs

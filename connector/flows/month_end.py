@@ -24,6 +24,7 @@ from connector.model.period import Period, add_months
 from connector.store import audit, freshness, ledger, month_end, payers
 from connector.store.month_end import Frozen
 
+BY_ITSELF = "connector month-end"  # who closes a month that ties
 _report: TypeAdapter[MonthEnd] = TypeAdapter(MonthEnd)
 
 
@@ -54,7 +55,7 @@ def close(desk: Desk, month: Period, *, preview: bool = False, who: str = "", wh
     Rejected when the month is not over, or the agent has not read the gateway since it ended.
     """
     with desk.store.read() as tx:
-        frozen = month_end.get(tx, month_name(month))
+        frozen = month_end.get(tx, month_name(month.start))
     if frozen is not None and not preview:
         return _again(desk, month, frozen)
     if not preview:
@@ -66,7 +67,7 @@ def close(desk: Desk, month: Period, *, preview: bool = False, who: str = "", wh
 
 
 def _require_over(desk: Desk, month: Period) -> None:
-    name = month_name(month)
+    name = month_name(month.start)
     if desk.today() < month.end:
         raise Rejected(
             f"{name} is not over: its last day is {month.end - timedelta(days=1)}, and today is {desk.today()} at the company."
@@ -96,7 +97,7 @@ def report_of(desk: Desk, month: Period) -> MonthEnd:
     loose = month_owed.unapplied(desk, known)
     gateway = month_gateway.gateway_months(desk, month, balance, _frozen_closings(desk, month))
     return MonthEnd(
-        month=month_name(month),
+        month=month_name(month.start),
         time_zone=desk.settings.time_zone.key,
         taken_at=balance.taken_at,
         method=desk.settings.accounts.method if desk.books is not None else "",
@@ -106,6 +107,7 @@ def report_of(desk: Desk, month: Period) -> MonthEnd:
         on_its_way=month_gateway.on_its_way(desk, month),
         unapplied=loose,
         owed=month_owed.owed(desk, month, known, open_, loose),
+        entries=tuple(entry.key for entry in _journal(desk, month)),
         notes=_notes(desk, month, balance, known),
     )
 
@@ -113,7 +115,7 @@ def report_of(desk: Desk, month: Period) -> MonthEnd:
 def _frozen_closings(desk: Desk, month: Period) -> dict[str, Money]:
     before = Period(add_months(month.start, -1), month.start)
     with desk.store.read() as tx:
-        frozen = month_end.get(tx, month_name(before))
+        frozen = month_end.get(tx, month_name(before.start))
     return {one.currency: one.closing for one in load(frozen).gateway} if frozen is not None else {}
 
 
@@ -171,7 +173,7 @@ def _foreign(desk: Desk, month: Period, balance: Balance, known: Entered) -> Ite
 
 def _freeze(desk: Desk, report: MonthEnd, *, who: str, why: str) -> Frozen:
     content = _report.dump_python(report, mode="json")
-    by = who or desk.settings.worker
+    by = who or BY_ITSELF
     frozen = Frozen(month=report.month, content=content, digest=digest_of(content), who=by, why=why, frozen_at=desk.now())
     with desk.store.begin() as tx:
         if month_end.freeze(tx, frozen):
@@ -195,15 +197,19 @@ def load(frozen: Frozen) -> MonthEnd:
 
 def _again(desk: Desk, month: Period, frozen: Frozen) -> Closing:
     then, now = load(frozen), report_of(desk, month)
-    return Closing(report=then, frozen=frozen, late=_late(desk, month, frozen), since=_since(then, now))
+    return Closing(report=then, frozen=frozen, late=_late(desk, month, then), since=_since(then, now))
 
 
-def _late(desk: Desk, month: Period, frozen: Frozen) -> tuple[Late, ...]:
-    """Written to the payment journal after it was frozen, and dated in the month or before it."""
+def _late(desk: Desk, month: Period, then: MonthEnd) -> tuple[Late, ...]:
+    """In the payment journal and dated in the month, and not there yet when it was frozen."""
     with desk.store.read() as tx:
-        found = ledger.written_since(tx, frozen.frozen_at, until=month.end - timedelta(days=1))
         names = {row.key: row.name for row in payers.every(tx)}
-    return tuple(_one_late(entry, names) for entry in found)
+    return tuple(_one_late(entry, names) for entry in _journal(desk, month) if entry.key not in then.entries)
+
+
+def _journal(desk: Desk, month: Period) -> list[LedgerEntry]:
+    with desk.store.read() as tx:
+        return [entry for entry in ledger.entries(tx, since=month.start) if entry.on < month.end]
 
 
 def _one_late(entry: LedgerEntry, names: Mapping[str, str]) -> Late:
@@ -227,7 +233,6 @@ def _figures(report: MonthEnd) -> dict[str, str]:
         found |= {f"gateway, {figure.name} {one.currency}": str(figure.amount) for figure in one.figures}
     if report.clearing is not None:
         found[report.clearing.account] = str(report.clearing.closing)
-    found |= {f"owed in the PSA by {one.payer}": str(one.psa) for one in report.owed}
     found |= {f"owed in the books by {one.payer}": str(one.books) for one in report.owed if one.books is not None}
     return found | {"entries not booked": str(len(report.unbooked))}
 

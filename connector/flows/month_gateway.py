@@ -37,8 +37,11 @@ def begins(desk: Desk, day: date) -> datetime:
 
 
 def read_balance(desk: Desk, month: Period) -> Balance:
+    return read_since(desk, begins(desk, month.start - BEFORE))
+
+
+def read_since(desk: Desk, since: datetime) -> Balance:
     """RetryLater when money moves each time while it is read."""
-    since = begins(desk, month.start) - BEFORE
     for _ in range(_TRIES):
         before = dict(desk.gateway.balance())
         until = desk.now() + timedelta(seconds=1)  # the last second's lines too

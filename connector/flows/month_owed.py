@@ -10,6 +10,7 @@ from connector.flows import agreements
 from connector.flows.bills import read_bills
 from connector.flows.desk import Desk
 from connector.flows.month_books import Entered
+from connector.model.bookings import Receivable
 from connector.model.invoice import PsaInvoice, PsaInvoiceKind
 from connector.model.ledger import EntryKind
 from connector.model.money import Money, total
@@ -18,13 +19,9 @@ from connector.model.period import Period
 from connector.store import charges, links, payers
 from connector.store.payers import PayerRow
 
+DAY = timedelta(days=1)
+NEAR = timedelta(days=92)
 YEAR = timedelta(days=366)  # an agreement's invoice that is older, and still open, is not found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Rows:
-    payers: Mapping[str, PayerRow]
-    currency: str
 
 
 def unapplied(desk: Desk, known: Entered) -> tuple[Unapplied, ...]:
@@ -52,57 +49,68 @@ def owed(desk: Desk, month: Period, known: Entered, open_: Iterable[Unbooked], l
     """At the end of the month's last day; who owes nothing in either place is left out."""
     with desk.store.read() as tx:
         rows = {row.key: row for row in payers.every(tx)}
-    in_psa = _in_psa(desk, month, known, rows)
-    last = month.end - timedelta(days=1)
-    in_books = desk.books.receivables(on=last) if desk.books is not None else {}
-    waiting, unapplied_of = {one.payer for one in open_}, {one.payer for one in loose}
+    invoices, after = _invoices(desk, month, rows), _written_after(desk, month, known)
+    in_books = desk.books.receivables(on=month.end - DAY) if desk.books is not None else {}
+    why = _Why(waiting={one.payer for one in open_}, loose={one.payer for one in loose})
     found = []
     for key, row in sorted(rows.items(), key=lambda item: item[1].name):
-        theirs = in_psa.get(key, Money.zero(desk.settings.currency))
-        ours = _amount(desk, row, in_books.get(row.books_customer))
+        theirs = _open(desk, invoices.get(key, ()), after)
+        ours = _amount(desk, row, in_books)
+        if ours is not None and ours != theirs:
+            theirs = _open(desk, invoices.get(key, ()), _received_after(desk, month, invoices.get(key, ()), after))
         if theirs or ours:
-            found.append(Owed(payer=row.name, psa=theirs, books=ours, why=_why(row, theirs, ours, waiting, unapplied_of)))
+            found.append(Owed(payer=row.name, psa=theirs, books=ours, why=why.of(row, theirs, ours)))
     return tuple(found)
 
 
-def _amount(desk: Desk, row: PayerRow, found: object) -> Money | None:
+def _amount(desk: Desk, row: PayerRow, found: Mapping[str, Receivable]) -> Money | None:
     if desk.books is None or not row.books_customer:
         return None
-    amount = getattr(found, "amount", None)
-    return amount if isinstance(amount, Money) else Money.zero(desk.settings.currency)
+    one = found.get(row.books_customer)
+    return one.amount if one is not None else Money.zero(desk.settings.currency)
 
 
-def _why(row: PayerRow, psa: Money, books: Money | None, waiting: set[str], loose: set[str]) -> str:
-    if books is None:
-        return "no customer in the books is known for this payer"
-    if books == psa:
-        return ""
-    if row.name in waiting:
-        return "money of theirs is not booked, see above"
-    if row.name in loose:
-        return "money of theirs stands on no invoice in the books, see above"
-    return "not by payments of the agent: compare the open invoices of the PSA with those of the books"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Why:
+    waiting: set[str]
+    loose: set[str]
+
+    def of(self, row: PayerRow, psa: Money, books: Money | None) -> str:
+        if books is None:
+            return "no customer in the books is known for this payer"
+        if books == psa:
+            return ""
+        if row.name in self.waiting:
+            return "money of theirs is not booked, see above"
+        if row.name in self.loose:
+            return "money of theirs stands on no invoice in the books, see above"
+        return "not by payments of the agent: compare their open invoices in the PSA with those in the books"
 
 
-def _in_psa(desk: Desk, month: Period, known: Entered, rows: Mapping[str, PayerRow]) -> dict[str, Money]:
-    currency = desk.settings.currency
-    sums: dict[str, Money] = {}
-    after = _written_after(desk, month, known)
-    for invoice in _invoices(desk, month, rows):
-        if invoice.voided or invoice.dated >= month.end or invoice.balance.currency != currency:
-            continue
-        open_ = invoice.balance + after.get(invoice.id, Money.zero(currency))
-        sign = -1 if invoice.kind is PsaInvoiceKind.CREDIT_MEMO and open_.minor > 0 else 1
-        sums[invoice.payer] = sums.get(invoice.payer, Money.zero(currency)) + Money(sign * open_.minor, currency)
-    return sums
+# The PSA knows what is open now; what was paid after the month's end is put back
 
 
-def _invoices(desk: Desk, month: Period, rows: Mapping[str, PayerRow]) -> Iterable[PsaInvoice]:
+def _open(desk: Desk, invoices: Iterable[PsaInvoice], after: Mapping[str, Money]) -> Money:
+    zero = Money.zero(desk.settings.currency)
+    return total((_signed(one, one.balance + after.get(one.id, zero)) for one in invoices), zero.currency)
+
+
+def _signed(invoice: PsaInvoice, open_: Money) -> Money:
+    """A credit memo lowers what is owed, whichever sign the PSA gives it."""
+    return -open_ if invoice.kind is PsaInvoiceKind.CREDIT_MEMO and open_.minor > 0 else open_
+
+
+def _invoices(desk: Desk, month: Period, rows: Mapping[str, PayerRow]) -> dict[str, tuple[PsaInvoice, ...]]:
+    """By payer, dated until the month's end, in the company's currency."""
     since = month.start - YEAR
     alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
     found = {invoice.id: invoice for unit in read_bills(desk, alive, since=since).values() for invoice in unit.invoices}
     found |= {invoice.id: invoice for invoice in desk.psa.other_invoices(sorted(rows), since=since)}
-    return found.values()
+    of_payer: dict[str, tuple[PsaInvoice, ...]] = {}
+    for one in found.values():
+        if not one.voided and one.dated < month.end and one.balance.currency == desk.settings.currency:
+            of_payer[one.payer] = (*of_payer.get(one.payer, ()), one)
+    return of_payer
 
 
 def _written_after(desk: Desk, month: Period, known: Entered) -> dict[str, Money]:
@@ -117,3 +125,17 @@ def _written_after(desk: Desk, month: Period, known: Entered) -> dict[str, Money
             sign = entry.amount if entry.kind is EntryKind.PAYMENT else -entry.amount
             found[invoice] = total((found.get(invoice, Money.zero(sign.currency)), sign), sign.currency)
     return found
+
+
+def _received_after(desk: Desk, month: Period, invoices: Iterable[PsaInvoice], ours: Mapping[str, Money]) -> dict[str, Money]:
+    """As the PSA lists payments one by one, whoever entered them: asked only where the books say something else."""
+    found = dict(ours)
+    for one in invoices:
+        if one.payments and one.dated >= month.start - NEAR:
+            listed = [r for r in desk.psa.received(one.id) if r.dated is not None and r.dated >= month.end]
+            found[one.id] = total((r.amount for r in listed), one.balance.currency) if listed else found.get(one.id, _zero(one))
+    return found
+
+
+def _zero(invoice: PsaInvoice) -> Money:
+    return Money.zero(invoice.balance.currency)

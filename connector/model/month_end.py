@@ -20,6 +20,7 @@ _KINDS: tuple[tuple[str, tuple[BalanceKind, ...]], ...] = (
     ("other movements", (BalanceKind.TRANSFER, BalanceKind.OTHER)),
     ("payouts", (BalanceKind.PAYOUT, BalanceKind.PAYOUT_FAILURE)),
 )
+_ON_THEIR_WAY = {"payouts": "payouts on their way to the bank"}
 _ALWAYS_SHOWN = ("charges", "refunds", "disputes", "fees withheld", "payouts")
 
 
@@ -34,8 +35,9 @@ def month_of(text: str) -> Period:
     return Period(start, add_months(start, 1))
 
 
-def month_name(month: Period) -> str:
-    return f"{month.start:%Y-%m}"
+def month_name(day: date) -> str:
+    """The month of that day."""
+    return f"{day:%Y-%m}"
 
 
 # The gateway's balance
@@ -169,7 +171,10 @@ def _apart(movements: tuple[Movement, ...], on: date) -> tuple[Figure, ...]:
 
 
 def _group(what: str, at_gateway: bool, found: list[tuple[Movement, Money]]) -> Figure:
-    said = "moved at the gateway, in the books later or not yet" if at_gateway else "in the books, at the gateway later"
+    if at_gateway:
+        said, what = "at the gateway already, in the books later or not yet", _ON_THEIR_WAY.get(what, what)
+    else:
+        said = "in the books already, at the gateway later"
     ids = ", ".join(_told(one) for one, _ in found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
     amount = total((amount for _, amount in found), found[0][1].currency)
     return Figure(name=what, amount=amount, count=len(found), source=f"{said}: {ids}")
@@ -237,7 +242,10 @@ class Owed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MonthEnd:
-    """`taken_at`: when the partners were asked. `notes` say what could not be compared, and why."""
+    """`taken_at`: when the partners were asked. `entries`: keys of the payment journal dated in the month.
+
+    `notes` say what could not be compared, and why.
+    """
 
     month: str
     time_zone: str
@@ -249,6 +257,7 @@ class MonthEnd:
     on_its_way: tuple[OnItsWay, ...]
     unapplied: tuple[Unapplied, ...]
     owed: tuple[Owed, ...]
+    entries: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     @property

@@ -56,12 +56,6 @@ def of_payment(tx: Connection, payment: str) -> list[LedgerEntry]:
     return [_entry(row) for row in tx.execute(query).mappings()]
 
 
-def written_since(tx: Connection, moment: datetime, *, until: date) -> list[LedgerEntry]:
-    """Entries that were written after that moment, and are dated on `until` or before, in the order written."""
-    query = _query().where(table.c.written_at > moment, table.c.on <= until).order_by(table.c.id)
-    return [_entry(row) for row in tx.execute(query).mappings()]
-
-
 def with_reversals(tx: Connection) -> list[str]:
     """Charges of which money went back at some time, the oldest first."""
     query = select(table.c.charge).where(table.c.kind == EntryKind.REVERSAL).order_by(table.c.id)
