@@ -124,6 +124,7 @@ def _is_voided(one: _Reversal) -> bool:
         and not one.posted.deposited
         and not one.posted.moved
         and booking(one.case, one.entry.key) is None
+        and one.case.dated() == one.entry.on  # what is void is void on the payment's day; another one was chosen for this
     )
 
 
@@ -183,7 +184,10 @@ def _sides(link: Link) -> Sides:
 
 
 def _book(one: _Reversal, name: str, sides: Sides, *, own: date) -> Link:
-    return _book_once(one.case, name, sides, customer=one.posted.customer, own=own, means=one.means)
+    try:
+        return _book_once(one.case, name, sides, customer=one.posted.customer, own=own, means=one.means)
+    except Rejected as error:
+        raise Rejected(f"{one.said}: {error}", code=error.code) from None
 
 
 def _book_once(case: Case, name: str, sides: Sides, *, customer: str, own: date, means: str) -> Link:

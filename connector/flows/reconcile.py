@@ -385,7 +385,7 @@ def _in_books(desk: Desk, entries: Sequence[LedgerEntry], facts: _Facts, currenc
     """What we posted (or adopted), and what a person said that they entered for us."""
     with desk.store.read() as tx:
         done = {e.key: [d.note for d in outbox.of_entry(tx, e.key) if d.target.startswith("books:")] for e in entries}
-    by_hand = [e for e in entries if any(note.startswith(BY_HAND) for note in done[e.key])]
+    by_hand = [e for e in entries if e.key not in facts.journals and any(n.startswith(BY_HAND) for n in done[e.key])]
     taken = (facts.journals[e.key] for e in entries if e.key in facts.journals)
     return total((*(p.amount for p in facts.ours(entries)), *taken), currency) + net(by_hand, currency)
 
