@@ -1,5 +1,4 @@
-"""The composition root and the loop: the only place that builds objects. `schedule` says when a flow is due; the loop
-runs what is due, one flow after the other, in the order that money takes."""
+"""The composition root: the only place that builds objects; and the flows, in the order that money takes."""
 
 from __future__ import annotations
 
@@ -9,20 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import schedule
 import structlog
 
 from connector import lease, policies
 from connector.clock import SystemClock
 from connector.config.adapters import find_adapter, installed
 from connector.config.model import Config
-from connector.errors import ConfigError, ConnectorError, RetryLater
+from connector.errors import Busy, ConfigError, ConnectorError, RetryLater
 from connector.flows import collect, deliver, enrol, mirror, payouts, reconcile, release, shadow
 from connector.flows.desk import Accounts, Desk, Settings
+from connector.high_water import HighWater, guarded
+from connector.lease import LeaseLost
 from connector.mapping import load_mapping
 from connector.model.plan import Limits, refusals
 from connector.ports import AdapterSpec, Clock, Context
@@ -55,6 +55,7 @@ class Agent:
     desk: Desk
     tokens: StoredTokens
     pulse: Pulse
+    high_water: HighWater
     stop: threading.Event
     cycles: int = 0
     beat: float = field(default_factory=time.monotonic)
@@ -96,8 +97,8 @@ def opened(
 
     sleep = sleep or wait
     tokens = StoredTokens(store, config.secrets.key.get(), clock=clock, sleep=sleep)
-    desk = _desk(config, store, clock, tokens, pulse, step, sleep, stop.is_set)
-    agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, stop=stop)
+    desk, water = _walled(config, _desk(config, store, clock, tokens, pulse, step, sleep, stop.is_set))
+    agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, high_water=water, stop=stop)
     try:
         shadow.note_mode(desk, config.mode)
         _forget_removed(desk)
@@ -118,10 +119,27 @@ def _forget_removed(desk: Desk) -> None:
 
 
 @contextmanager
-def writing(agent: Agent, *, who: str, wait_s: float = 0) -> Iterator[None]:
-    """Hold the one lease under which partners are written to. Busy when another process has it."""
-    with lease.held(agent.store, agent.stop, who=who, wait_s=wait_s):
-        yield
+def writing(agent: Agent, *, who: str) -> Iterator[None]:
+    """Hold the one lease under which partners are written to. Busy when another process has it, or took it over meanwhile."""
+    try:
+        with leading(agent, who=who):
+            yield
+    except LeaseLost:
+        raise Busy("another process took over, because this one did not answer: look at `connector status`") from None
+
+
+@contextmanager
+def leading(agent: Agent, *, who: str, wait_s: float = 0, meanwhile: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """As `writing`, but LeaseLost tells that another process took over. `meanwhile`: done while waiting."""
+    ttl_s = agent.config.schedule.lease_s
+    with lease.held(agent.store, agent.stop, who=who, wait_s=wait_s, ttl_s=ttl_s, meanwhile=meanwhile) as ours:
+        agent.high_water.still_ours = ours.check
+        agent.store.fence(ours.require)
+        try:
+            yield
+        finally:
+            agent.high_water.still_ours = lambda: None
+            agent.store.fence(None)
 
 
 # One flow, and all of them
@@ -129,7 +147,7 @@ def writing(agent: Agent, *, who: str, wait_s: float = 0) -> Iterator[None]:
 
 def sync_once(agent: Agent) -> dict[str, Any]:
     """Every flow once, in the order of FLOWS. A partner that is down stops only its own flows."""
-    report = {name: _run(agent, name) for name in flows_of(agent.config)}
+    report = {name: run_flow(agent, name) for name in flows_of(agent.config)}
     agent.pulse.flush(agent.store)
     return report
 
@@ -186,10 +204,12 @@ def flows_of(config: Config) -> dict[str, Callable[[Agent], object]]:
     return SHADOW_FLOWS if config.mode == "shadow" else FLOWS
 
 
-def _run(agent: Agent, name: str) -> object:
+def run_flow(agent: Agent, name: str) -> object:
     """One flow; an expected failure is logged, kept for health, and stops nothing else."""
     agent.beat = time.monotonic()
     try:
+        if agent.config.mode == "live":
+            agent.high_water.checked()
         report = flows_of(agent.config)[name](agent)
     except ConnectorError as error:
         log.warning("flow failed", flow=name, error=str(error))
@@ -211,62 +231,6 @@ def _failed(agent: Agent, name: str, error: str) -> None:
         now = SystemClock().now()
     with agent.store.begin() as tx:
         freshness.failed(tx, name, now=now, error=error)
-
-
-# The loop
-
-
-def run(agent: Agent) -> None:
-    """Until `agent.stop` is set. Holds the lease; a second `run` on the same store waits for it."""
-    with writing(agent, who="run", wait_s=float("inf")):
-        loop(agent)
-
-
-def loop(agent: Agent) -> None:
-    due: set[str] = set(flows_of(agent.config)) - {"reconcile"}
-    timetable = _timetable(agent.config, due)
-    while not agent.stop.is_set():
-        agent.beat = time.monotonic()
-        timetable.run_pending()
-        try:
-            _run_due(agent, due)
-        except Stopping:
-            break
-        agent.stop.wait(min(max(timetable.idle_seconds or 0.2, 0.05), 1.0))
-    log.info("stopped")
-
-
-def _timetable(config: Config, due: set[str]) -> schedule.Scheduler:
-    """Jobs only say what is due: an exception in one would end the scheduler, a slow one would block it."""
-    timetable = schedule.Scheduler()
-    every = config.schedule
-    intervals = {
-        "mirror": every.mirror_s,
-        "enrol": every.mirror_s,
-        "collect": every.collect_s,
-        "release": every.release_s,
-        "deliver": every.deliver_s,
-        "payouts": every.payouts_s,
-        "reconcile": every.reconcile_s,
-        "shadow": every.reconcile_s,  # it reads as much as the three-way check
-    }
-    for name in flows_of(config):
-        seconds = intervals[name]
-        timetable.every(seconds).seconds.do(due.add, name)
-    return timetable
-
-
-def _run_due(agent: Agent, due: set[str]) -> None:
-    now_due = [name for name in flows_of(agent.config) if name in due]
-    for name in now_due:
-        due.discard(name)
-        _run(agent, name)
-        if agent.stop.is_set():
-            raise Stopping
-    if now_due:
-        agent.pulse.flush(agent.store)
-    if "deliver" in now_due or "shadow" in now_due:
-        agent.cycles += 1
 
 
 # Building
@@ -308,8 +272,7 @@ def _desk(
             stopping=stopping,
             read_only=config.mode == "shadow",
         )
-        built = watched(_built(spec, part.settings, context), pulse)
-        return read_only(built) if config.mode == "shadow" else built
+        return watched(_built(spec, part.settings, context), pulse)
 
     return Desk(
         store=store,
@@ -319,6 +282,17 @@ def _desk(
         books=build(config.books) if config.books is not None else None,
         settings=_settings(config, step),
     )
+
+
+def _walled(config: Config, desk: Desk) -> tuple[Desk, HighWater]:
+    """Nothing is written in shadow mode, nor while the store is behind."""
+    water = HighWater(desk.store, desk.gateway, desk.clock, instance=config.instance)
+
+    def walled(adapter: Any) -> Any:
+        return read_only(adapter) if config.mode == "shadow" else guarded(adapter, water)
+
+    books = walled(desk.books) if desk.books is not None else None
+    return replace(desk, psa=walled(desk.psa), gateway=walled(desk.gateway), books=books), water
 
 
 def _built(spec: AdapterSpec, given: object, context: Context) -> Any:

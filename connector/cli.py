@@ -17,6 +17,7 @@ from connector import (
     cli_doctor,
     cli_month,
     cli_payouts,
+    cli_recover,
     cli_run,
     cli_shadow,
 )
@@ -221,6 +222,7 @@ for command in (
     *cli_attention.COMMANDS,
     *cli_shadow.COMMANDS,
     *cli_adopt.COMMANDS,
+    *cli_recover.COMMANDS,
 ):
     app.command()(command)
 

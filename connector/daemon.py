@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import structlog
 
 import connector
-from connector.agent import Agent, Stopping, enrolment_token, run
+from connector.agent import Agent, Stopping, enrolment_token
 from connector.clock import SystemClock
 from connector.errors import ConfigError, RetryLater
 from connector.flows import enrol
+from connector.loop import run
 from connector.overview import ping_all
 from connector.serve.app import Server, Sources
 from connector.serve.facts import Facts, gather

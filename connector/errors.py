@@ -21,6 +21,10 @@ class Busy(RetryLater):
     """Not a partner, but another process of ours works on this store just now."""
 
 
+class NeedsRecovery(ConnectorError):
+    """The store does not know of work that was done in its name. Nothing is written until `connector recover` was run."""
+
+
 class OutcomeUnknown(ConnectorError):
     """A write met silence or a 5xx: it may have happened. Look the record up before sending again."""
 

@@ -23,6 +23,7 @@ from connector.model.money import Money
 from connector.store import (
     charges,
     freshness,
+    high_water,
     holds,
     ledger,
     other_invoices,
@@ -98,6 +99,7 @@ def overview(desk: Desk) -> Overview:
         refused = settings.get(tx, "refused") or []
         payouts = settings.get(tx, "payouts.waits") or []
         stopped = switch.paused(tx)
+        behind = high_water.behind(tx)
         in_shadow = str(shadow.mode(tx)["since"]) if shadow.is_on(tx) else ""
         way = [_on_its_way(desk, delivery, names) for delivery in undelivered]
     return Overview(
@@ -109,7 +111,7 @@ def overview(desk: Desk) -> Overview:
         planned=tuple(_planned(charge, names, active) for charge in open_charges),
         collected_this_month=net((e for e in entries if e.amount.currency == desk.settings.currency), desk.settings.currency),
         on_their_way=tuple(way),
-        needs_attention=(*attention, *refused, *payouts),
+        needs_attention=(*([behind] if behind else []), *attention, *refused, *payouts),
         notices=_noted(desk, fresh),
         paused=switch.sentence(stopped) if stopped else "",
         shadow=in_shadow,

@@ -213,6 +213,12 @@ class Gateway(Adapter, Protocol):
     def enrolment_link(self, customer: str, *, enrolled: bool, return_url: str, key: WriteKey) -> tuple[str, datetime]:
         """A fresh page where the payer authorises (or changes) a method, and when it stops working."""
 
+    def high_water(self) -> datetime | None:
+        """The moment that `note_high_water` kept last; None when there is none."""
+
+    def note_high_water(self, at: datetime) -> None:
+        """Keep it with an object of ours, exactly: a store that is older than this is missing something. Converges."""
+
     def adopt_new_methods(self, customer: str) -> Customer:
         """If the payer finished an enrolment, make that method the customer's default. Converges."""
 

@@ -14,6 +14,7 @@ from adapters.stripe.client import StripeApi
 from adapters.stripe.collecting import Collecting
 from adapters.stripe.customers import Customers
 from adapters.stripe.foreign import Foreign
+from adapters.stripe.high_water import HighWater
 from adapters.stripe.invoices import Invoices
 from adapters.stripe.movements import Movements
 from adapters.stripe.payouts import Payouts
@@ -62,12 +63,19 @@ class Stripe:
         self._movements = Movements(account)
         self._payouts = Payouts(account)
         self._checks = Checks(account)
+        self._high_water = HighWater(account)
 
     def ping(self) -> None:
         self._api.read("answer", self._api.v1.customers.list, {"limit": 1})
 
     def close(self) -> None:
         self._api.close()
+
+    def high_water(self) -> datetime | None:
+        return self._high_water.read()
+
+    def note_high_water(self, at: datetime) -> None:
+        self._high_water.note(at)
 
     # Subscriptions
 

@@ -279,6 +279,7 @@ class Schedule(Part):
     deliver_s: int = Field(30, ge=1, description="Seconds between two rounds of write-back.")
     payouts_s: int = Field(900, ge=1, description="Seconds between two looks at the gateway's balance and payouts.")
     reconcile_s: int = Field(21_600, ge=1, description="Seconds between two three-way checks.")
+    lease_s: int = Field(45, ge=2, description="Seconds after which a replica takes over from one that fell silent.")
 
 
 class Serve(Part):

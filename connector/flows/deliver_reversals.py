@@ -16,6 +16,7 @@ from connector.flows.books_case import Case
 from connector.flows.desk import Desk
 from connector.flows.meanings import meanings_of, unsaid
 from connector.flows.outcome import Done, Later, Outcome
+from connector.flows.relink import relinked
 from connector.model.invoice import Posted
 from connector.model.ledger import EntryKind, LedgerEntry, ReversalReason, ReversalStage, reversal_key, reversed_payment, undone
 from connector.model.money import Money
@@ -67,7 +68,7 @@ def reverse(case: Case) -> Outcome:
     if means is Meaning.UNSAID:
         return Later(note=unsaid(case.entry), after=WAIT)
     payment = reversed_payment(case.entries, case.entry)
-    link = case.link(payment) if payment else None
+    link = _link(case, payment) if payment else None
     if payment is None or link is None or not link.target:
         return Later(note="waits for the payment that it reverses to be posted", after=WAIT)
     posted = case.books.posted([link.target]).get(link.target)
@@ -75,6 +76,12 @@ def reverse(case: Case) -> Outcome:
         return _gone(case, link, begun)
     one = _Reversal(case=case, means=means, payment=payment, posted=posted, adopted=bool(link.detail.get("adopted")))
     return _enter(one) if begun is not None or not _lowered(one) else _by_hand(one)
+
+
+def _link(case: Case, payment: LedgerEntry) -> Link | None:
+    if case.link(payment) is None:
+        relinked(case.desk, case.books.name)
+    return case.link(payment)
 
 
 def _gone(case: Case, link: Link, begun: Link | None) -> Outcome:

@@ -51,7 +51,7 @@ def tidy(desk: Desk, drafts: Sequence[GatewayInvoice]) -> None:
     for charge in lost:
         invoice = desk.gateway.invoice(charge.gateway_invoice)
         if invoice is not None and invoice.state is not GatewayInvoiceState.DRAFT:
-            _mark_released(desk, charge, invoice)
+            mark_released(desk, charge, invoice)
 
 
 def take_over_daily(desk: Desk, units: Mapping[str, BillingUnit]) -> None:
@@ -75,7 +75,7 @@ def take_over(desk: Desk, units: Mapping[str, BillingUnit], *, since: date) -> N
             continue
         charge = ensure_charge(desk, unit, period, invoice)
         if charge.gateway_invoice == invoice.id:
-            _mark_released(desk, charge, invoice)
+            mark_released(desk, charge, invoice)
 
 
 def _is_known(desk: Desk, invoice: GatewayInvoice) -> bool:
@@ -94,7 +94,7 @@ def _state(charge: Charge, invoice: GatewayInvoice) -> ChargeState:
     return ChargeState.WRITTEN_OFF if _was_closed(invoice) and nothing_owed else ChargeState.RELEASED
 
 
-def _mark_released(desk: Desk, charge: Charge, invoice: GatewayInvoice) -> None:
+def mark_released(desk: Desk, charge: Charge, invoice: GatewayInvoice) -> None:
     with desk.store.begin() as tx:
         charge = charges.update(
             tx,

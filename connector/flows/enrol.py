@@ -17,7 +17,7 @@ from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit, Payer
 from connector.model.invoice import Customer
 from connector.ports import Capability, WriteKey
-from connector.store import audit, payers, stuck, units
+from connector.store import audit, links, payers, stuck, units
 from connector.store.payers import PayerRow
 from connector.store.stuck import StuckKind
 from connector.store.write_once import write_once
@@ -51,6 +51,7 @@ def remember_payers(desk: Desk, alive: Iterable[BillingUnit]) -> None:
 
 def ensure_customer(desk: Desk, payer: Payer) -> str:
     """The gateway's customer of this payer, made once."""
+    _link_again(desk, payer)
     link = write_once(
         desk.store,
         kind="customer",
@@ -69,20 +70,29 @@ def ensure_customer(desk: Desk, payer: Payer) -> str:
     return link.target
 
 
+def _link_again(desk: Desk, payer: Payer) -> None:
+    """A payer whose customer is known needs none, should its link be lost."""
+    with desk.store.begin() as tx:
+        row = payers.get(tx, payer.key)
+        if row is not None and row.customer and links.find(tx, "customer", payer.key, desk.gateway.name) is None:
+            link = links.intend(tx, "customer", payer.key, desk.gateway.name, now=desk.now())
+            links.linked(tx, link, target=row.customer, now=desk.now())
+
+
 def enrol(desk: Desk) -> Enrolled:
     """For every opted-in payer: a customer at the gateway, and a link that works until a method is there."""
     put_markers(desk)
     alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
     waiting = {unit.payer.key: unit.payer for unit in alive if unit.collect}
-    links = 0
+    made = 0
     failed: list[str] = []
     for number, payer in enumerate(waiting.values(), start=1):
         desk.settings.progress("payers", number, len(waiting))
         try:
-            links += _serve(desk, payer)
+            made += _serve(desk, payer)
         except Rejected as error:
             failed.append(f"{payer.name} ({payer.key}): {error}")
-    return Enrolled(links=links, failed=tuple(failed))
+    return Enrolled(links=made, failed=tuple(failed))
 
 
 def adopt(desk: Desk, customers: Iterable[str]) -> tuple[str, ...]:

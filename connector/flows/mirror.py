@@ -96,11 +96,14 @@ def apply(desk: Desk, mirror: Mirror) -> Applied:
 
 
 def _link_found(desk: Desk, live: tuple[LiveSubscription, ...]) -> None:
-    """A subscription that we made and crashed before noting it: the link gets its target."""
+    """A subscription that we made and crashed before noting it: the link gets its target. A link that was lost is made anew."""
     with desk.store.begin() as tx:
         waiting = links.every(tx, "subscription", desk.gateway.name)
         for found in live:
-            link = waiting.get(found.subscription.unit)
+            unit = found.subscription.unit
+            link = waiting.get(unit)
+            if link is None and links.latest_generation(tx, "subscription", unit, desk.gateway.name) < found.generation:
+                link = links.intend(tx, "subscription", unit, desk.gateway.name, now=desk.now(), generation=found.generation)
             if link is not None and link.state is LinkState.INTENDED and link.generation == found.generation:
                 links.linked(tx, link, target=found.id, now=desk.now())
 

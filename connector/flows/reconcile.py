@@ -17,6 +17,7 @@ from connector.flows.books_invoices import known_payer, of_payer
 from connector.flows.decisions import decision_of, reversals_of
 from connector.flows.desk import Desk
 from connector.flows.naming import name_of
+from connector.flows.relink import relinked
 from connector.model.agreement import BillingUnit
 from connector.model.charge import Charge, ChargeState
 from connector.model.decision import ChargeDecision
@@ -252,9 +253,7 @@ def _collected(desk: Desk, recorded: Sequence[Charge]) -> dict[str, Money]:
 def _posted(desk: Desk, keys: set[str]) -> tuple[dict[str, Posted], frozenset[str]]:
     if desk.books is None:
         return {}, frozenset()
-    with desk.store.read() as tx:
-        every = links.every(tx, "books_payment", desk.books.name)
-    mine = {key: link for key, link in every.items() if link.target and key in keys}
+    mine = {key: link for key, link in relinked(desk, desk.books.name).items() if link.target and key in keys}
     found = desk.books.posted({link.target for link in mine.values()}) if mine else {}
     posted = {key: found[link.target] for key, link in mine.items() if link.target in found}
     return posted, frozenset(key for key, link in mine.items() if link.detail.get("adopted"))

@@ -10,7 +10,7 @@ from datetime import datetime
 from connector.model.approval import WAITS, waiting_sentences
 from connector.model.charge import Charge, ChargeState
 from connector.model.money import Money, total
-from connector.store import Store, charges, freshness, holds, outbox, payers, settings, shadow, stuck, switch, units
+from connector.store import Store, charges, freshness, high_water, holds, outbox, payers, settings, shadow, stuck, switch, units
 from connector.store.freshness import Freshness
 from connector.store.outbox import Delivery
 from connector.store.stuck import Stuck
@@ -52,6 +52,7 @@ class Facts:
     token_days: dict[str, int] | None = None
     paused: bool = False
     shadow: bool = False
+    behind: str = ""  # why the store must be recovered before anything is written
 
     def lag_s(self, connection: Freshness) -> float | None:
         """Seconds since the last success; None when there was none."""
@@ -75,6 +76,8 @@ class Facts:
     def status(self) -> str:
         """failing: money does not move as it should and it takes a person; degraded: late."""
         tokens = (self.token_days or {}).values()
+        if self.behind:
+            return "failing"
         if self.undelivered_s > UNDELIVERED_S or any(days <= 0 for days in tokens):
             return "failing"
         if self.silent_s > UNDELIVERED_S:
@@ -106,7 +109,8 @@ def gather(store: Store, now: datetime, *, rounds: int = 0, token_days: dict[str
             deliveries=outbox.counts(tx),
             oldest_undelivered=outbox.oldest_undelivered(tx),
             attention=len(attention) + len(settings.get(tx, "decisions.asked") or {}),
-            notices=(*waiting_sentences(waits), *_notices(without), *_partly_paid(len(partly))),
+            behind=(behind := high_water.behind(tx)),
+            notices=(*([behind] if behind else []), *waiting_sentences(waits), *_notices(without), *_partly_paid(len(partly))),
             rounds=rounds,
             token_days=token_days,
             paused=bool(switch.paused(tx)),

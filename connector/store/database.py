@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ class Store:
         self._url = engine.parse(url)
         self._engine = engine.connect(self._url, busy_timeout_s)
         self._writer = self._engine.execution_options(**{WRITES: True})
+        self._fence: Callable[[Connection], None] | None = None
         self._reader = self._engine
         if self._url.drivername != "sqlite":
             self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -37,9 +38,26 @@ class Store:
                 migrate.refuse_unusable(connection, engine.shown(self._url))
             migrate.upgrade(self._writer, engine.shown(self._url))
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether processes on several machines can work on it."""
+        return self._url.drivername != "sqlite"
+
+    def fence(self, require: Callable[[Connection], None] | None) -> None:
+        """Asked at the beginning of every write transaction from now on: it raises when another process took over."""
+        self._fence = require
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A write transaction: committed at the end, rolled back on any exception. Keep it short; never call a partner in it."""
+        with self.unfenced() as tx:
+            if self._fence is not None:
+                self._fence(tx)
+            yield tx
+
+    @contextmanager
+    def unfenced(self) -> Iterator[Connection]:
+        """For the lease itself."""
         with engine.explained(self._url), self._writer.begin() as tx:
             migrate.require_head(tx, engine.shown(self._url))
             yield tx

@@ -118,5 +118,5 @@ def _is_damage(error: sqlite3.Error) -> bool:
 def _damaged(url: URL, reason: str) -> ConfigError:
     return ConfigError(
         f"the database {shown(url)} is damaged ({reason}). Nothing is written to it or to a partner."
-        " Restore the latest backup, then run `connector reconcile`."
+        " Restore the latest backup, then run `connector recover`."
     )

@@ -91,7 +91,7 @@ def _refuse_damaged(connection: Connection, shown: str) -> None:
     if found != "ok":
         raise ConfigError(
             f"the database {shown} is damaged ({found}). Nothing was written. Restore the latest backup,"
-            " then run `connector reconcile`."
+            " then run `connector recover`."
         )
 
 

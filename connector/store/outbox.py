@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, 
 
 from connector.errors import ConnectorError
 from connector.store.schema import delivery as table
+from connector.store.schema import ledger_entry as ledger_table
+from connector.store.schema import link as link_table
 from connector.store.sql import WRITES, insert_new
 
 
@@ -152,6 +154,13 @@ def get(tx: Connection, id: int) -> Delivery | None:
 
 def of_entry(tx: Connection, entry: str) -> list[Delivery]:
     return _all(tx, table.c.entry == entry)
+
+
+def unlinked(tx: Connection, target: str, kind: str) -> list[Delivery]:
+    """Done, with a record there that no link of this kind names (any more)."""
+    named = exists().where(link_table.c.kind == kind, link_table.c.source == table.c.entry)
+    made = table.c.entry.in_(select(ledger_table.c.key).where(ledger_table.c.kind == "payment"))
+    return _all(tx, table.c.target == target, table.c.state == DeliveryState.DONE, table.c.external_id != "", made, ~named)
 
 
 def undelivered(tx: Connection) -> list[Delivery]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
 from connector.ports import WriteKey
-from connector.store import links
+from connector.store import high_water, links
 from connector.store.database import Store
 from connector.store.links import Link, LinkState
 
@@ -34,13 +34,15 @@ def write_once(
     writer = _Writer(store=store, now=now, find=find, send=send, find_lag=find_lag, fingerprint=fingerprint)
     with store.begin() as tx:
         link = links.intend(tx, kind, source, target_system, now=now(), generation=generation)
+        lost_since = high_water.look_up(tx)
     _refuse_other_generation(link, generation)
     if link.state is LinkState.LINKED:
         return link
-    if link.sent_at is not None:
-        found = writer.look_up(link)
+    if link.sent_at is not None or lost_since is not None:
+        found = writer.look_up(link, since=lost_since)
         if found is not None:
             return found
+    if link.sent_at is not None:
         writer.wait_out_the_lag(link)
     return writer.send_again(link)
 
@@ -72,8 +74,10 @@ class _Writer:
             raise
         return self._linked(link, target)
 
-    def look_up(self, link: Link) -> Link | None:
-        target = self.find(write_key(link))
+    def look_up(self, link: Link, *, since: datetime | None = None) -> Link | None:
+        """`since`: it may have been made as long ago, by a store that was lost."""
+        key = write_key(link)
+        target = self.find(replace(key, since=min(key.since, since or key.since)))
         return self._linked(link, target) if target else None
 
     def wait_out_the_lag(self, link: Link) -> None:

@@ -9,7 +9,7 @@ from tests.e2e.msp import Msp, msp
 
 PAYERS = 5
 EACH = {"stripe": 3, "connectwise": 5, "quickbooks": 2}  # of one payment
-ONCE = {"stripe": 1, "connectwise": 0, "quickbooks": 3}  # events; payment methods, invoices of the batch
+ONCE = {"stripe": 3, "connectwise": 0, "quickbooks": 3}  # events, how far the store is; payment methods, invoices of the batch
 
 
 def paid(m: Msp) -> None:
