@@ -20,6 +20,7 @@ from connector import (
     cli_recover,
     cli_run,
     cli_shadow,
+    cli_store,
 )
 from connector.cli_common import (
     EXIT_BUSY,
@@ -223,6 +224,7 @@ for command in (
     *cli_shadow.COMMANDS,
     *cli_adopt.COMMANDS,
     *cli_recover.COMMANDS,
+    *cli_store.COMMANDS,
 ):
     app.command()(command)
 

@@ -30,11 +30,16 @@ class Store:
         if self._url.drivername != "sqlite":
             self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
-    def upgrade(self) -> None:
-        """Bring the schema to this version's; several processes may call it at once."""
+    def upgrade(self, *, unfinished_too: bool = False) -> None:
+        """Bring the schema to this version's; several processes may call it at once.
+
+        `unfinished_too`: not refused is a database to which a store is being moved.
+        """
         with engine.explained(self._url):
             self._make_private()
             with self._reader.connect() as connection:
+                if unfinished_too and migrate.is_moving(connection):
+                    return
                 migrate.refuse_unusable(connection, engine.shown(self._url))
             migrate.upgrade(self._writer, engine.shown(self._url))
 
@@ -42,6 +47,14 @@ class Store:
     def is_shared(self) -> bool:
         """Whether processes on several machines can work on it."""
         return self._url.drivername != "sqlite"
+
+    @property
+    def shown(self) -> str:
+        """Its address, without the password."""
+        return engine.shown(self._url)
+
+    def is_same(self, other: Store) -> bool:
+        return self._url == other._url
 
     def fence(self, require: Callable[[Connection], None] | None) -> None:
         """Asked at the beginning of every write transaction from now on: it raises when another process took over."""
@@ -67,6 +80,12 @@ class Store:
         """One consistent view of everything; it cannot write."""
         with engine.explained(self._url), self._reader.begin() as tx:
             migrate.require_head(tx, engine.shown(self._url))
+            yield tx
+
+    @contextmanager
+    def moving(self) -> Iterator[Connection]:
+        """A write transaction on a database to which a store is being moved, for whoever moves it."""
+        with engine.explained(self._url), self._writer.begin() as tx:
             yield tx
 
     def close(self) -> None:

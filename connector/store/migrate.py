@@ -16,6 +16,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from connector.errors import ConfigError
 
 HEAD = "0011"
+MOVING = "moving"  # instead of a version: a store is being moved here, and is not complete yet
 _ADVISORY_LOCK = 7_206_117_201  # any number, the same in every process
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps the running migration in a module
 
@@ -36,6 +37,8 @@ def _refuse_unknown(connection: Connection, shown: str) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
     if current is None:
         _refuse_foreign(connection, shown)
+    elif current == MOVING:
+        raise _half_moved(shown)
     elif current not in _known():
         raise _newer(shown, current)
 
@@ -58,6 +61,8 @@ def require_head(connection: Connection, shown: str) -> None:
     current = _current(connection, shown)
     if current == HEAD:
         return
+    if current == MOVING:
+        raise _half_moved(shown)
     if current in _known():
         raise ConfigError(f"the database {shown} has the older schema {current}; `connector run` brings it up to date")
     raise _newer(shown, str(current))
@@ -75,6 +80,21 @@ def _current(connection: Connection, shown: str) -> str | None:
 
 def _known() -> frozenset[str]:
     return frozenset(script.revision for script in ScriptDirectory.from_config(config()).walk_revisions())
+
+
+def is_moving(connection: Connection) -> bool:
+    return MigrationContext.configure(connection).get_current_revision() == MOVING
+
+
+def set_version(connection: Connection, version: str) -> None:
+    connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def _half_moved(shown: str) -> ConfigError:
+    return ConfigError(
+        f"the database {shown} is not complete: `connector migrate-store` was interrupted. Nothing was written. Start it again,"
+        " with the old database in the configuration; until then go on with the old one."
+    )
 
 
 def _newer(shown: str, current: str) -> ConfigError:
