@@ -19,7 +19,7 @@ from connector.clock import SystemClock
 from connector.config.adapters import find_adapter, installed
 from connector.config.model import Config
 from connector.errors import Busy, ConfigError, ConnectorError, RetryLater
-from connector.flows import collect, deliver, enrol, mirror, payouts, reconcile, release, shadow
+from connector.flows import books_changes, collect, deliver, enrol, mirror, payouts, reconcile, release, shadow
 from connector.flows.desk import Accounts, Desk, Settings
 from connector.high_water import HighWater, guarded
 from connector.lease import LeaseLost
@@ -181,6 +181,7 @@ FLOWS: dict[str, Callable[[Agent], object]] = {
     "release": lambda agent: release.release(agent.desk),
     "deliver": lambda agent: deliver.deliver(agent.desk),
     "payouts": lambda agent: payouts.payouts(agent.desk),
+    "books_changes": lambda agent: books_changes.books_changes(agent.desk),
     "reconcile": lambda agent: reconcile.reconcile(agent.desk),
 }
 

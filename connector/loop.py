@@ -89,6 +89,7 @@ def _timetable(config: Config, due: set[str]) -> schedule.Scheduler:
         "release": every.release_s,
         "deliver": every.deliver_s,
         "payouts": every.payouts_s,
+        "books_changes": every.payouts_s,  # it asks once an hour at most
         "reconcile": every.reconcile_s,
         "shadow": every.reconcile_s,  # it reads as much as the three-way check
     }

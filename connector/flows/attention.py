@@ -1,7 +1,7 @@
 """What needs a person because it fails each time it is tried, and what a person says about it: again, or done by hand.
 
-`12` is a payment on its way (`connector status` shows the same number); `s3` is anything else. Nothing here asks a partner:
-what is tried again is left to the agent's next round.
+`12` is a payment on its way (`connector status` shows the same number); `t4` is what somebody changed of ours in the books,
+`s3` is anything else. Nothing here asks a partner: what is tried again is left to the agent's next round.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from connector.flows.desk import Desk
 from connector.flows.reconcile import BY_HAND
 from connector.model.ledger import EntryKind, LedgerEntry
 from connector.model.money import Money
-from connector.store import audit, booking_dates, charges, ledger, outbox, payers, stuck, units
+from connector.store import audit, booking_dates, charges, ledger, outbox, payers, stuck, touched, units
 from connector.store.outbox import Delivery
 from connector.store.stuck import Stuck, StuckKind
+from connector.store.touched import Touched
 
+TOUCHED = "changed by somebody in the books"
 WHAT = {
     StuckKind.CHARGE: "a charge cannot be read at the gateway",
     StuckKind.SUBSCRIPTION: "a change of the subscription is refused by the gateway",
@@ -53,6 +55,7 @@ def parked(desk: Desk, *, target: str = "") -> list[Parked]:
         names = {row.key: row.name for row in units.every(tx)}
         found = [_delivery(tx, delivery, names) for delivery in outbox.parked(tx)]
         found += [_other(tx, one, names, desk) for one in stuck.parked(tx)]
+        found += [_changed(one, desk) for one in touched.open_(tx)]
     return sorted((one for one in found if one.target.startswith(target)), key=lambda one: one.since)
 
 
@@ -62,6 +65,8 @@ def retry(desk: Desk, id: str, *, who: str, why: str = "", dated: date | None = 
     `dated`: the day under which the books are to have it, where they are closed for the day on which it happened.
     """
     one = _known(desk, id)
+    if one.id.startswith("t"):
+        raise Rejected(f"{one.why}. There is nothing to try again: {one.todo}")
     if dated is not None:
         _choose_day(desk, one, dated, who=who, why=why)
     with desk.store.begin() as tx:
@@ -99,7 +104,7 @@ def _booking(tx: Connection, one: Parked) -> str:
 
 
 def retry_all(desk: Desk, *, target: str = "", who: str, why: str = "") -> list[Parked]:
-    return [retry(desk, one.id, who=who, why=why) for one in parked(desk, target=target)]
+    return [retry(desk, one.id, who=who, why=why) for one in parked(desk, target=target) if one.what != TOUCHED]
 
 
 def dismiss(desk: Desk, id: str, *, who: str, why: str) -> Parked:
@@ -115,6 +120,8 @@ def dismiss(desk: Desk, id: str, *, who: str, why: str) -> Parked:
     with desk.store.begin() as tx:
         if one.id.startswith("s"):
             stuck.forget(tx, _number(one.id))
+        elif one.id.startswith("t"):
+            touched.settle(tx, _number(one.id), by=f"{who}: {why}", now=desk.now())
         else:
             outbox.dismiss(tx, _number(one.id), why=f"{BY_HAND}{why} ({who})", now=desk.now())
         audit.write(tx, who=who, what=f"dismissed {one.id} ({one.what} to {one.target})", why=why, now=desk.now())
@@ -130,7 +137,7 @@ def _known(desk: Desk, id: str) -> Parked:
 
 
 def _number(id: str) -> int:
-    return int(id.removeprefix("s"))
+    return int(id.lstrip("st"))
 
 
 def _delivery(tx: Connection, delivery: Delivery, names: dict[str, str]) -> Parked:
@@ -175,6 +182,19 @@ def _other(tx: Connection, one: Stuck, names: dict[str, str], desk: Desk) -> Par
         why=f"{one.why} (tried {one.attempts} times)",
         since=one.parked_at or one.last_at,
         todo=f"put it right, then: connector retry s{one.id}",
+    )
+
+
+def _changed(one: Touched, desk: Desk) -> Parked:
+    return Parked(
+        id=f"t{one.id}",
+        what=TOUCHED,
+        name="",
+        amount=None,
+        target=f"books:{desk.books.name if desk.books is not None else ''}",
+        why=one.said,
+        since=one.at,
+        todo=touched.todo(one),
     )
 
 

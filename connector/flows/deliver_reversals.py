@@ -7,7 +7,7 @@ application moved off the invoice onto that journal. What a journal is made of i
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -323,6 +323,13 @@ def _was_taken_back(case: Case, key: str) -> bool:
 
 
 # What there is of it
+
+
+def is_missing(desk: Desk, entries: Set[str], found: Mapping[str, Money]) -> bool:
+    """Whether a journal of theirs was made and is not among those `found` in the books: somebody deleted it."""
+    with desk.store.read() as tx:
+        every = links.every(tx, KIND, desk.books.name if desk.books is not None else "")
+    return any(link.target and key not in found for key, link in every.items() if key in entries)
 
 
 def in_books(desk: Desk, entries: Set[str]) -> dict[str, Money]:

@@ -269,7 +269,7 @@ def _hand_over(desk: Desk, subjects: Sequence[_Subject], facts: _Facts) -> None:
     for subject in subjects:
         if subject.moved():
             _deliver_again(desk, subject, "")
-        elif _can_be_applied(subject, facts):
+        elif _can_be_applied(subject, facts) and not told_of_reversals.left_alone(desk, subject.entries, facts.journals):
             _deliver_again(desk, subject, "books:")
         elif _is_settled_by_others(desk, subject, facts):
             _deliver_again(desk, subject, "psa:")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from connector.flows.books_invoices import known_payer, look_up
+from connector.flows.deliver_reversals import is_missing, lost_key
 from connector.flows.desk import Desk
 from connector.flows.meanings import meanings_of
 from connector.model.drift import SYNC, Told
@@ -14,7 +15,7 @@ from connector.model.invoice import PsaInvoice, PsaInvoiceKind
 from connector.model.ledger import EntryKind, LedgerEntry, net, undone
 from connector.model.money import Money, total
 from connector.model.reversal import UNDECIDED, Meaning
-from connector.store import settings, stages
+from connector.store import settings, stages, touched
 from connector.store.stages import Stage
 
 MEMO_SEEN = "reversals.credit_memo_seen"  # keys of refunds whose credit memo was there at some time
@@ -27,7 +28,23 @@ def told(desk: Desk, payer: str, entries: Sequence[LedgerEntry], invoices: Itera
         beside = _beside_a_dispute(tx, entries)
     found = [one for e in entries if (one := _of(e, means.get(e.key))) is not None]
     credited = [e for e in entries if means.get(e.key) is Meaning.CREDIT]
-    return (*found, *beside, *_memo(desk, payer, credited, invoices))
+    return (*found, *beside, *_memo(desk, payer, credited, invoices), *_touched(desk, payer, entries))
+
+
+def left_alone(desk: Desk, entries: Sequence[LedgerEntry], journals: Mapping[str, Money]) -> bool:
+    """Somebody changed what we entered of it, and it stays as they left it. `journals`: those found in the books."""
+    keys = {entry.key for entry in entries}
+    with desk.store.read() as tx:
+        changed = any(one.source in keys for one in touched.open_(tx))
+    return changed or is_missing(desk, keys, journals)
+
+
+def _touched(desk: Desk, payer: str, entries: Sequence[LedgerEntry]) -> list[Told]:
+    """What people changed of ours in the books."""
+    mine = {payer, *(e.key for e in entries), *(lost_key(e) for e in entries)}
+    with desk.store.read() as tx:
+        found = [one for one in touched.open_(tx) if one.source in mine]
+    return [Told(kind="touched_in_books", message=one.said, repair=touched.todo(one)) for one in found]
 
 
 def _is_undone(entries: Sequence[LedgerEntry], key: str) -> bool:

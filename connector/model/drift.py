@@ -22,6 +22,7 @@ refund_unclassified     refunded, and nobody has said what for: it is entered no
 dispute_open            a bank decides: until then the invoice stays paid
 refund_beside_dispute   refunded, and the same payment is disputed: the payer may get the money twice
 credit_memo_missing     refunded as a credit, and no credit memo is there yet
+touched_in_books        somebody changed or removed in the books what we had entered
 further_invoice         a second bill of the same period is due and open
 currency_differs        the bill is in another currency than its charge; nothing else can be compared
 """
