@@ -18,7 +18,16 @@ from connector.flows.meanings import meanings_of, unsaid
 from connector.flows.outcome import Done, Later, Outcome
 from connector.flows.relink import relinked
 from connector.model.invoice import Posted
-from connector.model.ledger import EntryKind, LedgerEntry, ReversalReason, ReversalStage, reversal_key, reversed_payment, undone
+from connector.model.ledger import (
+    EntryKind,
+    LedgerEntry,
+    ReversalReason,
+    ReversalStage,
+    is_reinstated,
+    reversal_key,
+    reversed_payment,
+    undone,
+)
 from connector.model.money import Money
 from connector.model.reversal import Meaning, Sides, Source, journal, parts
 from connector.ports import WriteKey
@@ -67,7 +76,7 @@ def reverse(case: Case) -> Outcome:
         means = meanings_of(tx, case.desk, [case.entry])[case.entry.key]
     if means is Meaning.UNSAID:
         return Later(note=unsaid(case.entry), after=WAIT)
-    payment = reversed_payment(case.entries, case.entry)
+    payment = _payment(case)
     link = _link(case, payment) if payment else None
     if payment is None or link is None or not link.target:
         return Later(note="waits for the payment that it reverses to be posted", after=WAIT)
@@ -76,6 +85,12 @@ def reverse(case: Case) -> Outcome:
         return _gone(case, link, begun)
     one = _Reversal(case=case, means=means, payment=payment, posted=posted, adopted=bool(link.detail.get("adopted")))
     return _enter(one) if begun is not None or not _lowered(one) else _by_hand(one)
+
+
+def _payment(case: Case) -> LedgerEntry | None:
+    """The latest one before it that is a payment in the books: what was undone by a journal, or never entered, is none."""
+    entries = [e for e in case.entries if not (is_reinstated(e) and e.key != case.entry.key and case.link(e) is None)]
+    return reversed_payment(entries, case.entry)
 
 
 def _link(case: Case, payment: LedgerEntry) -> Link | None:

@@ -210,3 +210,16 @@ def test_the_credit_memo_that_was_asked_for_is_awaited_until_it_is_there(office:
     assert (before.kind, before.waiting) == ("credit_memo_missing", True)
     assert office.reconcile().ties
     assert receivable(office) == 0
+
+
+def test_after_a_credit_whose_refund_failed_the_next_refund_takes_back_the_payment_itself(office: Msp) -> None:
+    payment = paid(office, method="us_bank_account")
+    refund = office.act("stripe.refund", payment_intent=payment, amount=20000, intent="credit")
+    days(office)
+    office.act("stripe.fail_refund", refund=refund["id"])
+    days(office, 2)
+    office.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
+    days(office, 2)
+
+    agree(office, 0)
+    assert (open_in_books(office), open_in_psa(office), receivable(office)) == ([50000], [50000], 50000)

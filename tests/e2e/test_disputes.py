@@ -187,3 +187,17 @@ def test_a_refund_beside_an_open_dispute_is_told_because_the_payer_may_be_paid_t
     agree(office, 30000)
     assert while_open >= {"refund_beside_dispute", "dispute_open"}
     assert not kinds(office) & {"refund_beside_dispute", "dispute_open"}
+
+
+def test_a_refund_after_a_dispute_was_won_takes_back_the_payment_itself(office: Msp) -> None:
+    payment = paid(office)
+    dispute = office.act("stripe.dispute", payment_intent=payment)
+    days(office)
+    office.act("stripe.close_dispute", dispute=dispute["id"], won=True)
+    days(office, 2)
+    office.act("stripe.refund", payment_intent=payment, intent="cancel_payment")
+    days(office, 2)
+
+    agree(office, 0)
+    assert held(office, DISPUTED) == 0
+    assert (open_in_books(office), open_in_psa(office), receivable(office)) == ([50000], [50000], 50000)
