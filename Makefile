@@ -9,13 +9,14 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 PACKAGES := connector adapters tests
 
 .DEFAULT_GOAL := help
-.PHONY: crash-matrix help demo test simulate lint format bench lock clean
+.PHONY: crash-matrix help demo test simulate fuzz lint format bench lock clean
 
 help:
 	@echo "make demo    the real agent against simulated partners, through two billing periods"
 	@echo "make test    all tests"
 	@echo "make simulate  months of seeded life with faults and crashes (SEEDS=200, or SEED=7 STEPS=120 for one)"
 	@echo "make crash-matrix  kill the agent before and after every write it makes, and compare what is left"
+	@echo "make fuzz    every field of every partner's answers spoilt in every way (make test tries a spread of them)"
 	@echo "make lint    style, types, and which module may import which"
 	@echo "make format  put the sources into shape"
 	@echo "make bench   how long a round takes, and how many calls it costs, as the number of agreements grows"
@@ -32,6 +33,9 @@ test: $(VENV)/.dev
 SEEDS ?= 20
 simulate: $(VENV)/.dev
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED) --trace) $(if $(STEPS),--steps $(STEPS))
+
+fuzz: $(VENV)/.dev
+	FUZZ=all $(BIN)/pytest -n auto tests/fuzz
 
 crash-matrix: $(VENV)/.dev
 	$(BIN)/python -m tests.crash

@@ -311,6 +311,18 @@ class Books(Adapter, Protocol):
 # What an adapter is given, and how it is found.
 
 
+# What changes nothing. A port method that is new and not named here counts as a write.
+READS = frozenset(
+    (
+        "name can ping close find_lag agreements invoices other_invoices invoice received canonical subscriptions find_customer"
+        " foreign_customers foreign_subscriptions customers find_subscription drafts open_invoices find_draft events payments"
+        " reversals reversal_states payouts payout payout_lines balance_lines balance account_checks invoices_since unapplied"
+        " customer find recorded_by_hand posted find_booking booked accounts account_balances receivables closed_until"
+        " changes"
+    ).split()
+)
+
+
 class Clock(Protocol):
     """The only source of time. `now` is aware, UTC; in the demo and the tests it is the sandbox's."""
 

@@ -1,8 +1,12 @@
-"""Which partner answers: every call to an adapter is noted, so that health can say since when one is down."""
+"""Which partner answers: every call to an adapter is noted, so that health can say since when one is down.
+
+Here also ends what an adapter does not understand: an answer of a shape that nobody documents is an expected failure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -11,11 +15,12 @@ from typing import Any, TypeVar
 import structlog
 
 from connector.errors import ConnectorError, OutcomeUnknown, RetryLater, Unauthorized
-from connector.ports import Adapter, Clock
+from connector.ports import READS, Adapter, Clock
 from connector.store import Store, freshness
 
 log = structlog.get_logger(__name__)
 A = TypeVar("A", bound=Adapter)
+_END = object()
 
 
 @dataclass
@@ -76,25 +81,45 @@ class _Watched:
     def _noted(self, call: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(call)
         def noted(*args: Any, **kwargs: Any) -> Any:
-            result = self._note(lambda: call(*args, **kwargs))
-            return self._iterate(result) if isinstance(result, Iterator) else result
+            result = self._note(call.__name__, lambda: call(*args, **kwargs))
+            return self._iterate(call.__name__, result) if isinstance(result, Iterator) else result
 
         return noted
 
-    def _note(self, act: Callable[[], Any]) -> Any:
+    def _note(self, name: str, act: Callable[[], Any]) -> Any:
         try:
-            result = act()
+            with self._understood(name):
+                result = act()
         except (RetryLater, OutcomeUnknown, Unauthorized) as error:
             self._pulse.failed(self._adapter.name, error)
             raise
         self._pulse.succeeded(self._adapter.name)
         return result
 
-    def _iterate(self, items: Iterator[Any]) -> Iterator[Any]:
+    def _iterate(self, name: str, items: Iterator[Any]) -> Iterator[Any]:
         """Only a failure is noted on the way; that all was read is one success."""
         try:
-            yield from items
+            while True:
+                with self._understood(name):
+                    item = next(items, _END)
+                if item is _END:
+                    break
+                yield item
         except (RetryLater, OutcomeUnknown, Unauthorized) as error:
             self._pulse.failed(self._adapter.name, error)
             raise
         self._pulse.succeeded(self._adapter.name)
+
+    @contextmanager
+    def _understood(self, name: str) -> Iterator[None]:
+        """RetryLater (OutcomeUnknown for a write) in place of what an adapter must not raise."""
+        try:
+            yield
+        except ConnectorError:
+            raise
+        except Exception as error:
+            log.exception("an answer was not understood", partner=self._adapter.name, call=name)
+            said = f"{self._adapter.name}: its answer to '{name.replace('_', ' ')}' was not understood ({type(error).__name__})"
+            if name in READS:
+                raise RetryLater(f"{said}. It is tried again later; the log has the details.") from error
+            raise OutcomeUnknown(f"{said}. It is looked up before it is sent again; the log has the details.") from error

@@ -8,15 +8,8 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from connector.errors import Rejected
-from connector.ports import Adapter
+from connector.ports import READS, Adapter
 
-# What may be called; a port method that is new and not named here counts as a write.
-READS = frozenset(
-    "name can ping close find_lag agreements invoices invoice received canonical subscriptions find_customer customers"
-    " find_subscription drafts find_draft open_invoices events payments reversals invoices_since unapplied customer find"
-    " recorded_by_hand posted".split()
-    + "candidates foreign_subscriptions payouts other_invoices".split()
-)
 REFUSED = "shadow"  # code of the refusal
 A = TypeVar("A", bound=Adapter)
 

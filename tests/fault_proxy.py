@@ -28,6 +28,7 @@ class FaultProxy:
 
     upstream: str
     plan: Callable[[int], str] = lambda _: ""
+    mangle: Callable[[int, bytes], bytes] = lambda _, body: body  # what becomes of the body of each answer
     port: int = 0
     met: dict[str, int] = field(default_factory=dict)
     _number: Iterator[int] = field(default_factory=count)
@@ -73,12 +74,13 @@ class FaultProxy:
             if not asked:
                 return
             with self._guard:
-                fault = self.plan(next(self._number))
+                number = next(self._number)
+                fault = self.plan(number)
                 self.met[fault] = self.met.get(fault, 0) + 1
-            getattr(self, f"_{fault or 'relay'}")(client, asked)
-
-    def _relay(self, client: socket.socket, asked: bytes) -> None:
-        client.sendall(self._answer(asked))
+            if fault:
+                getattr(self, f"_{fault}")(client, asked)
+            else:
+                client.sendall(self._answer(asked, number))
 
     def _latency(self, client: socket.socket, asked: bytes) -> None:
         self._over.wait(LATE_S)
@@ -122,13 +124,13 @@ class FaultProxy:
             if self._over.wait(DRIP_S):
                 return
 
-    def _answer(self, asked: bytes) -> bytes:
+    def _answer(self, asked: bytes, number: int = -1) -> bytes:
         """What the server says, with its own address replaced by ours where it names one (the next page, say)."""
         host = urlsplit(self.upstream)
         with socket.create_connection((host.hostname or "", host.port or 80)) as server:
             server.sendall(_closing(re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", asked)))
             head, _, body = _everything(server).partition(b"\r\n\r\n")
-        body = body.replace(self.upstream.encode(), self.url.encode())
+        body = self.mangle(number, body.replace(self.upstream.encode(), self.url.encode()))
         head = re.sub(rb"(?i)\r\ncontent-length: [^\r]*", b"\r\nContent-Length: %d" % len(body), head)
         return _closing(head + b"\r\n\r\n" + body)
 

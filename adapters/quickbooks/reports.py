@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import InvalidOperation
 from typing import Any
 
-from adapters.http import Reply
+from adapters.http import Reply, clean
 from connector.errors import Rejected
 from connector.model.money import Money
 
@@ -27,7 +27,10 @@ def figures(report: Mapping[str, Any], reply: Reply, columns: int, currency: str
     """
     header = report["Header"]
     if header.get("Currency", currency) != currency:
-        raise Rejected(f"QuickBooks' report is in {header['Currency']}, the connector works in {currency}", code="wrong_currency")
+        raise Rejected(
+            f"QuickBooks' report is in {clean(str(header['Currency']), 20)}, the connector works in {currency}",
+            code="wrong_currency",
+        )
     try:
         rows = list(_rows(report.get("Rows") or {}))
         return {cells[0]["id"]: _figures(cells, columns, currency) for cells in rows}

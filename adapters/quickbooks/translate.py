@@ -14,6 +14,7 @@ from typing import Any
 from quickbooks.objects.base import LinkedTxn, Ref
 from quickbooks.objects.payment import Payment, PaymentLine
 
+from adapters.http import clean
 from adapters.quickbooks import wire
 from connector.errors import Rejected
 from connector.model.bookings import BookingKind
@@ -164,7 +165,9 @@ def money(amount: Decimal, currency: wire.Ref | None, default: str) -> Money:
     try:
         return Money.from_major(amount, code)
     except ValueError:
-        raise Rejected(f"QuickBooks has amounts in {code}, which is not supported", code="unsupported_currency") from None
+        raise Rejected(
+            f"QuickBooks has amounts in {clean(code, 20)}, which is not supported", code="unsupported_currency"
+        ) from None
 
 
 def _ref(value: str) -> Ref:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from adapters.http import clean
 from adapters.stripe import wire
 from connector.errors import Rejected
 from connector.model.invoice import (
@@ -46,7 +47,8 @@ def money(minor: int, currency: str) -> Money:
     try:
         return Money(minor, currency.upper())
     except ValueError:
-        raise Rejected(f"Stripe has amounts in {currency.upper()}, which is not supported", code="unsupported_currency") from None
+        said = clean(currency.upper(), 20)
+        raise Rejected(f"Stripe has amounts in {said}, which is not supported", code="unsupported_currency") from None
 
 
 # Subscriptions
