@@ -12,9 +12,9 @@ from tests.fault_proxy import FaultProxy
 
 Path = tuple[str | int, ...]
 GONE = object()
-SPOILT: tuple[Any, ...] = (
-    GONE, None, "", "no such word", "2026-13-45", 0, -1, 10**18, 0.1 + 0.2, True, [], {}, ["x"], {"x": 1}, "x" * 5000, "\u0000\ud7ff",
-)  # fmt: skip
+WORDS = ("", "no such word", "2026-13-45", "x" * 5000, "\u0000\ud7ff")
+NUMBERS = (0, -1, 10**18, 0.1 + 0.2)
+SPOILT: tuple[Any, ...] = (GONE, None, True, [], {}, ["x"], {"x": 1}, *WORDS, *NUMBERS)
 
 
 @dataclass(frozen=True, kw_only=True)

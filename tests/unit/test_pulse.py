@@ -19,17 +19,17 @@ class Odd:
     name = "stripe"
 
     def invoice(self, id: str) -> str:
-        raise KeyError("secret_of_somebody")
+        raise KeyError(f"secret_of_somebody {id}")
 
     def drafts(self) -> Iterator[str]:
         yield "in_1"
         raise AttributeError("'str' object has no attribute 'get'")
 
     def release(self, draft: str) -> str:
-        raise TypeError("int() argument must be a string")
+        raise TypeError(f"int() argument must be a string, not {draft!r}")
 
     def customers(self, ids: list[str]) -> dict[str, str]:
-        raise Rejected("no such customer")
+        raise Rejected(f"no such customer: {ids}")
 
 
 @pytest.fixture
