@@ -80,6 +80,8 @@ def _deliver_batch(desk: Desk, batch: Sequence[Delivery], patience: _Patience, r
     for number, delivery in enumerate(batch, start=1):
         desk.settings.progress("deliveries", number, len(batch))
         try:
+            with desk.store.begin() as tx:
+                outbox.renew(tx, delivery, now=desk.now(), lease_s=LEASE_S)
             outcome = patience.lost(delivery.target) or _attempt(desk, delivery, entries.get(delivery.entry), ahead)
             patience.learn(delivery.target, outcome)
             _note(desk, delivery, outcome, report)

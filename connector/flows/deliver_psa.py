@@ -7,6 +7,7 @@ from functools import partial
 
 from connector.errors import Rejected
 from connector.flows import settled
+from connector.flows.alone import alone
 from connector.flows.desk import Desk
 from connector.flows.follow import follow_bill
 from connector.flows.meanings import meanings_of, unsaid
@@ -74,6 +75,12 @@ def _missing(charge: Charge) -> str:
 
 
 def converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
+    """As `_converge`, one process at a time: two charges may stand on one invoice, and two replicas deliver."""
+    with alone(desk, f"psa_payment:{charge.psa_invoice}"):
+        return _converge(desk, charge, entry)
+
+
+def _converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
     """Make the PSA invoice show everything collected so far, dated by this entry; the intent is remembered before."""
     with desk.store.begin() as tx:
         link = links.intend(tx, "psa_payment", charge.psa_invoice, desk.psa.name, now=desk.now())

@@ -86,6 +86,8 @@ class Store:
     def moving(self) -> Iterator[Connection]:
         """A write transaction on a database to which a store is being moved, for whoever moves it."""
         with engine.explained(self._url), self._writer.begin() as tx:
+            if self.is_shared:
+                tx.exec_driver_sql("SET LOCAL statement_timeout = 0")
             yield tx
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ from connector.store.sql import WRITES
 
 BUSY_TIMEOUT_S = 30.0
 BUSY_AGAIN_S = 5.0
+# A server that went away without a word is found out within half a minute.
+_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 
 
 def parse(url: str) -> URL:
@@ -44,10 +46,11 @@ def _postgresql(url: URL, busy_timeout_s: float) -> Engine:
         "timezone": "UTC",
         "synchronous_commit": "on",
         "lock_timeout": busy_timeout_ms,
+        "statement_timeout": 2 * busy_timeout_ms,
         "idle_in_transaction_session_timeout": 2 * busy_timeout_ms,  # a frozen process must not keep its locks for ever
     }
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    arguments = {"options": options, "connect_timeout": 10, "application_name": "psa-connector"}
+    arguments = {"options": options, "connect_timeout": 10, "application_name": "psa-connector", **_SILENCE}
     return create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
 
 

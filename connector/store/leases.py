@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Update, select, update
+from sqlalchemy import Connection, Update, delete, select, update
 
 from connector.store import holders
 from connector.store.schema import lease as table
@@ -51,6 +51,11 @@ def renew(tx: Connection, name: str, holder: str, fence: int, *, now: datetime, 
 def release(tx: Connection, name: str, holder: str, fence: int, *, now: datetime) -> bool:
     """False when it was no longer ours. The fencing number stays, so that the next one is higher."""
     return tx.execute(_mine(name, holder, fence).values(holder="", expires=now)).rowcount == 1
+
+
+def forget(tx: Connection, name: str, holder: str) -> None:
+    """A lease on something that is seldom asked for leaves no row behind."""
+    tx.execute(delete(table).where(table.c.name == name, table.c.holder == holder))
 
 
 def holder(tx: Connection, name: str) -> Lease | None:

@@ -112,6 +112,11 @@ def reap(tx: Connection, *, now: datetime) -> int:
     return tx.execute(expired.values(**values)).rowcount
 
 
+def renew(tx: Connection, delivery: Delivery, *, now: datetime, lease_s: float) -> None:
+    """Its turn in the batch has come: the lease counts from now. StaleLease when it was given to another worker meanwhile."""
+    _release(tx, delivery, lease_token=delivery.lease_token, lease_expires=now + timedelta(seconds=lease_s))
+
+
 def done(tx: Connection, delivery: Delivery, *, external_id: str, note: str = "", now: datetime) -> None:
     """StaleLease when the delivery is no longer this worker's; so do `later` and `park`."""
     _release(tx, delivery, state=DeliveryState.DONE, external_id=external_id, note=note, done_at=now)
