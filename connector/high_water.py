@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 import structlog
 
 from connector.errors import NeedsRecovery, OutcomeUnknown, RetryLater, Unauthorized
-from connector.ports import Adapter, Clock, Gateway
-from connector.readonly import READS
+from connector.ports import READS, Adapter, Clock, Gateway
 from connector.store import Store, high_water, links
 
 EVERY = timedelta(minutes=5)  # a backup that is younger than this by the last write may be restored unnoticed
