@@ -318,7 +318,7 @@ READS = frozenset(
         " foreign_customers foreign_subscriptions customers find_subscription drafts open_invoices find_draft events payments"
         " reversals reversal_states payouts payout payout_lines balance_lines balance account_checks invoices_since unapplied"
         " customer find recorded_by_hand posted find_booking booked accounts account_balances receivables closed_until"
-        " changes"
+        " changes high_water"
     ).split()
 )
 

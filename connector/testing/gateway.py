@@ -40,6 +40,16 @@ class GatewayContract(MoneyBack, Payouts, GatewayGround):
     def test_ping_answers(self, gateway: Gateway) -> None:
         gateway.ping()
 
+    def test_it_keeps_the_latest_moment_of_our_work_exactly(self, gateway: Gateway) -> None:
+        assert gateway.high_water() is None
+        early, late = datetime(2026, 3, 1, 9, 0, 0, 123456, UTC), datetime(2026, 3, 1, 9, 5, 0, 654321, UTC)
+
+        gateway.note_high_water(early)
+        assert gateway.high_water() == early
+        gateway.note_high_water(late)
+
+        assert gateway.high_water() == late
+
     def test_a_throttled_gateway_is_for_later(self, gateway: Gateway, rig: GatewayRig, ground: Ground) -> None:
         rig.throttle()
 
