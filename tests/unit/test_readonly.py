@@ -17,7 +17,7 @@ from connector.testing.doubles import FixedClock, NoBudget
 
 WRITES = (
     "record_paid publish_enrolment ensure_customer adopt_customer apply draft adjust release write_off stop reduce enrolment_link"
-    " adopt_new_methods post void apply unapply book unbook"
+    " adopt_new_methods note_high_water post void apply unapply book unbook"
 ).split()
 
 
