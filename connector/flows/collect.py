@@ -57,7 +57,8 @@ def collect(desk: Desk) -> Collected:
         again = list(settings.get(tx, LOOK_AGAIN) or [])
     page = desk.gateway.events(after=after)
     enrolled = enrol.adopt(desk, (e.customer for e in page.events if e.type in _CUSTOMER_EVENTS and e.customer))
-    entries, refused = _settle_all(desk, _touched(desk, page, again))
+    moments = {event.object_id: event.created for event in page.events}
+    entries, refused = _settle_all(desk, _touched(desk, page, again), moments)
     refused = _not_parked(desk, refused)
     with desk.store.begin() as tx:
         if page.cursor != after:
@@ -78,14 +79,14 @@ def look_again(desk: Desk, charge_ids: Iterable[str]) -> None:
         settings.set(tx, LOOK_AGAIN, sorted({*listed, *charge_ids}), now=desk.now())
 
 
-def _settle_all(desk: Desk, touched: Iterable[Charge]) -> tuple[int, dict[str, str]]:
+def _settle_all(desk: Desk, touched: Iterable[Charge], moments: Mapping[str, datetime]) -> tuple[int, dict[str, str]]:
     """New ledger entries, and by charge id what the gateway refused."""
     written, refused = 0, {}
     with desk.store.read() as tx:
         failed = stuck.every(tx, StuckKind.CHARGE)
     for charge in touched:
         try:
-            written += settle(desk, charge)
+            written += settle(desk, charge, moments)
             if charge.id in failed:
                 _works_again(desk, charge)
         except Rejected as error:
@@ -109,8 +110,13 @@ def _not_parked(desk: Desk, refused: Mapping[str, str]) -> dict[str, str]:
         return {id: why for id, why in refused.items() if not stuck.failed(tx, StuckKind.CHARGE, id, why=why, now=desk.now())}
 
 
-def settle(desk: Desk, charge: Charge) -> int:
-    """Bring one charge and its ledger up to what the gateway says now. Number of new ledger entries."""
+def settle(desk: Desk, charge: Charge, moments: Mapping[str, datetime] | None = None) -> int:
+    """Bring one charge and its ledger up to what the gateway says now. Number of new ledger entries.
+
+    `moments`: when the gateway last said something about an object, by its id: the day on which a dispute was decided, or a
+    refund came back. Without it, that is now.
+    """
+    moments = moments or {}
     invoice = desk.gateway.invoice(charge.gateway_invoice)
     if invoice is None or invoice.state is GatewayInvoiceState.DRAFT:
         return 0
@@ -122,16 +128,16 @@ def settle(desk: Desk, charge: Charge) -> int:
     note_intents(desk, [reversal for _, reversal in back])
     returned.note(desk, charge, [reversal for _, reversal in back])
     entries = [_payment(desk, charge, p) for p in paid] + [_reversal(desk, charge, p, r) for p, r in back]
-    _note_stages(desk, charge, [reversal for _, reversal in seen])
-    return _record(desk, charge, invoice, [*entries, *_reinstated(desk, known, entries)])
+    _note_stages(desk, charge, [reversal for _, reversal in seen], moments)
+    return _record(desk, charge, invoice, [*entries, *_reinstated(desk, known, entries, moments)])
 
 
-def _note_stages(desk: Desk, charge: Charge, reversals: Iterable[GatewayReversal]) -> None:
+def _note_stages(desk: Desk, charge: Charge, reversals: Iterable[GatewayReversal], moments: Mapping[str, datetime]) -> None:
     """Before the entries, whose delivery depends on them. A dispute that was lost is delivered once more: what was set apart
     until then is owed again."""
     with desk.store.begin() as tx:
         for reversal in reversals:
-            new = stages.note(tx, reversal, charge=charge.id, now=desk.now())
+            new = stages.note(tx, reversal, charge=charge.id, now=moments.get(reversal.id, desk.now()))
             if new and reversal.stage is ReversalStage.LOST and reversal.reason is ReversalReason.DISPUTE:
                 for delivery in outbox.of_entry(tx, reversal_key(reversal.id)):
                     outbox.reopen(tx, delivery.id, now=desk.now())
@@ -141,18 +147,21 @@ def _may_have_gone_back(payment: GatewayPayment, known: Iterable[LedgerEntry]) -
     return payment.moved_back or any(e.kind is EntryKind.REVERSAL and e.payment == payment.payment for e in known)
 
 
-def _reinstated(desk: Desk, known: Iterable[LedgerEntry], now: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+def _reinstated(
+    desk: Desk, known: Iterable[LedgerEntry], now: Iterable[LedgerEntry], moments: Mapping[str, datetime]
+) -> list[LedgerEntry]:
     """What the ledger has as a reversal and the gateway no longer has: a dispute won, a refund that came back."""
     standing = {entry.key for entry in now}
     read = {entry.payment for entry in now}
+    when = {reversal_key(id): moment for id, moment in moments.items()}
     return [
         replace(
             entry,
             key=reinstated_key(entry.key),
             kind=EntryKind.PAYMENT,
             detail=f"undone: {entry.detail}",
-            at=desk.now(),
-            on=desk.today(),
+            at=when.get(entry.key, desk.now()),
+            on=desk.local_date(when.get(entry.key, desk.now())),
         )
         for entry in known
         if entry.kind is EntryKind.REVERSAL and entry.key not in standing and entry.payment in read

@@ -82,9 +82,12 @@ def test_a_dispute_that_was_won_is_money_at_the_gateway_again(office: Msp) -> No
     dispute = office.act("stripe.dispute", payment_intent=paid(office))
     days(office, 2)
     office.act("stripe.close_dispute", dispute=dispute["id"], won=True)
+    won = office.agent.desk.today().isoformat()
     days(office, 2)
+    ours = [row["TxnDate"] for row in office.books("JournalEntry") if dispute["id"] in row.get("PrivateNote", "")]
 
     agree(office, 50000)
+    assert ours[-1] == won
     assert held(office, DISPUTED) == 0
     assert (open_in_books(office), open_in_psa(office), receivable(office)) == ([0], [0], 0)
     assert office.reconcile().ties
@@ -112,13 +115,13 @@ def test_what_was_disputed_and_lost_while_the_agent_was_away_is_entered_on_both_
     dispute = office.act("stripe.dispute", payment_intent=paid(office))
     withdrawn = office.agent.desk.today().isoformat()
     office.at(office.world.now.replace(day=office.world.now.day + 6))
+    lost = office.agent.desk.today().isoformat()
     office.act("stripe.close_dispute", dispute=dispute["id"], won=False)
     days(office, 2)
     ours = [row["TxnDate"] for row in office.books("JournalEntry") if dispute["id"] in row.get("PrivateNote", "")]
 
     agree(office, 0)
-    assert len(ours) == 2
-    assert ours[0] == withdrawn
+    assert ours == [withdrawn, lost]
     assert held(office, DISPUTED) == 0
     assert (open_in_books(office), open_in_psa(office), receivable(office)) == ([50000], [50000], 50000)
 
