@@ -225,8 +225,8 @@ def _adopt_one(desk: Desk, row: PayerRow) -> bool:
     new = with_method(row, customer)
     if new == row:
         return False
-    _save(desk, new)
     with desk.store.begin() as tx:
+        payers.save(tx, new, now=desk.now())
         audit.write(tx, who=desk.settings.worker, what=f"method of {row.key} is now {new.method or 'none'}", now=desk.now())
         _note_on_units(tx, row.key, enrolled=bool(new.method), now=desk.now())
     if new.method and not row.method:
@@ -264,8 +264,8 @@ def renew(desk: Desk, row: PayerRow, customer: Customer) -> bool:
     """Whether the payer has a method that may be debited, as the gateway shows it now."""
     new = with_method(row, customer)
     if new.method and not row.method:
-        _save(desk, new)
         with desk.store.begin() as tx:
+            payers.save(tx, new, now=desk.now())
             _note_on_units(tx, row.key, enrolled=True, now=desk.now())
         _publish_state(desk, new)
     return bool(new.method)

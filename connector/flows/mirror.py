@@ -12,6 +12,7 @@ import structlog
 
 from connector.errors import ConnectorError, Rejected
 from connector.flows import agreements, enrol, takeover
+from connector.flows.applied import begun, note, note_cut_off, note_found, remembered
 from connector.flows.desk import Desk
 from connector.flows.holding import Patience
 from connector.flows.refused import guarded, not_parked, unit_of
@@ -20,7 +21,7 @@ from connector.model.plan import Plan, Wanted, diff
 from connector.model.pricing import desired, first_draft
 from connector.model.subscription import Arm, Cancel, Change, Create, LiveSubscription, TakeOver, Update
 from connector.ports import WriteKey
-from connector.store import audit, freshness, links, payers, units
+from connector.store import freshness, links, payers, units
 from connector.store.links import Link, LinkState
 from connector.store.payers import PayerRow
 from connector.store.units import UnitRow
@@ -81,6 +82,7 @@ def apply(desk: Desk, mirror: Mirror) -> Applied:
     """Carry the plan out, change by change. One that the gateway refuses stops nothing else; a gateway that is down does."""
     done: list[Change] = []
     failed: list[tuple[Change, str]] = []
+    note_cut_off(desk, mirror.live)
     remember_units(desk, mirror)
     enrol.remember_payers(desk, mirror.units.values())
     changes = not_parked(desk, mirror.plan.changes)
@@ -105,7 +107,8 @@ def _link_found(desk: Desk, live: tuple[LiveSubscription, ...]) -> None:
             if link is None and links.latest_generation(tx, "subscription", unit, desk.gateway.name) < found.generation:
                 link = links.intend(tx, "subscription", unit, desk.gateway.name, now=desk.now(), generation=found.generation)
             if link is not None and link.state is LinkState.INTENDED and link.generation == found.generation:
-                links.linked(tx, link, target=found.id, now=desk.now())
+                link = links.linked(tx, link, target=found.id, now=desk.now())
+                note_found(desk, tx, link, found)
 
 
 def _names(desk: Desk) -> dict[str, str]:
@@ -199,13 +202,12 @@ def _apply_one(desk: Desk, change: Change, mirror: Mirror) -> None:
         case Create():
             link_id = _create(desk, change, mirror)
             desk.gateway.apply(Arm(id=link_id, new=change.new), key=_converging("arm", unit, desk.now()))
-        case Cancel():
-            desk.gateway.apply(change, key=_converging("cancel", unit, desk.now()))
         case TakeOver():
             takeover.take_over(desk, change)
-        case Update() | Arm():
-            desk.gateway.apply(change, key=_converging("update", unit, desk.now()))
-    _note(desk, change, unit)
+        case Update() | Arm() | Cancel():
+            what = "cancel" if isinstance(change, Cancel) else "update"
+            with remembered(desk, change):
+                desk.gateway.apply(change, key=_converging(what, unit, desk.now()))
 
 
 def _converging(what: str, unit: str, now: datetime) -> WriteKey:
@@ -231,37 +233,9 @@ def _create(desk: Desk, change: Create, mirror: Mirror) -> str:
         send=lambda key: desk.gateway.apply(change, key=key),
         find_lag=FIND_LAG,
         generation=change.generation,
+        noted=lambda tx, link: note(desk, tx, unit.key, link, begun(change)),
     )
     return link.target
-
-
-def _note(desk: Desk, change: Change, unit: str) -> None:
-    """Audit and state, after the gateway has it."""
-    with desk.store.begin() as tx:
-        link = links.find(tx, "subscription", unit, desk.gateway.name)
-        ends = change.on if isinstance(change, Cancel) else change.new.ends
-        if link is not None:
-            links.applied(tx, link, fingerprint="", detail={"ends": ends.isoformat() if ends else ""}, now=desk.now())
-        row = units.get(tx, unit)
-        if row is not None and isinstance(change, Cancel):
-            units.save(tx, replace(row, state="ending", ends=change.on), now=desk.now())
-        elif row is not None and row.state in ("ending", "ended"):
-            units.save(tx, replace(row, state="active"), now=desk.now())
-        what = f"{type(change).__name__.lower()} subscription of {unit}"
-        audit.write(tx, who=desk.settings.worker, what=what, after=describe(change), now=desk.now())
-
-
-def describe(change: Change) -> dict[str, str]:
-    """A change for the audit: amounts and ids, no names."""
-    match change:
-        case Create(new=new) | Arm(new=new):
-            return {"amount": str(new.amount), "items": str(len(new.items))}
-        case TakeOver(id=id, new=new, now=now):
-            return {"id": id, "before": str(now), "amount": str(new.amount)}
-        case Update(old=old, new=new):
-            return {"id": old.id, "before": str(old.subscription.amount), "amount": str(new.amount)}
-        case Cancel(old=old, on=on, reason=reason):
-            return {"id": old.id, "on": on.isoformat(), "reason": reason}
 
 
 def remember_units(desk: Desk, mirror: Mirror) -> None:

@@ -212,7 +212,12 @@ def said_of(booking: str) -> str:
 def _book(desk: Desk, books: Books, link: Link) -> None:
     with desk.store.read() as tx:
         booking = _booking(desk, balance.of_booking(tx, link.source))
-    done = write_once(
+
+    def noted(tx: Connection, done: Link) -> None:
+        after = {"id": done.target, "amount": str(booking.amount), "dated": booking.dated.isoformat()}
+        audit.write(tx, who=desk.settings.worker, what=f"booked {link.source} in {books.name}", after=after, now=desk.now())
+
+    write_once(
         desk.store,
         kind=KIND,
         source=link.source,
@@ -221,10 +226,8 @@ def _book(desk: Desk, books: Books, link: Link) -> None:
         find=lambda key: _found(books, key),
         send=lambda key: books.book(booking, key=key).id,
         find_lag=books.find_lag,
+        noted=noted,
     )
-    with desk.store.begin() as tx:
-        after = {"id": done.target, "amount": str(booking.amount), "dated": booking.dated.isoformat()}
-        audit.write(tx, who=desk.settings.worker, what=f"booked {link.source} in {books.name}", after=after, now=desk.now())
 
 
 def _found(books: Books, key: WriteKey) -> str | None:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
+from connector.flows.applied import BEGUN, begun, note
 from connector.flows.desk import Desk
 from connector.flows.others import LIVE_SINCE, foreign_of
 from connector.model.agreement import BillingUnit, Unusable
@@ -56,11 +57,12 @@ def take_over(desk: Desk, change: TakeOver) -> None:
         if old is not None and old.generation < change.generation:
             links.retire(tx, old, now=desk.now())
         link = links.intend(tx, "subscription", unit, desk.gateway.name, now=desk.now(), generation=change.generation)
+        link = links.applied(tx, link, fingerprint="", detail={BEGUN: begun(change)}, now=desk.now())
         _note_day(tx, unit, today=desk.today(), now=desk.now())
     key = WriteKey(value=f"take_over:{unit}:{desk.now().isoformat()}", since=desk.now())
     desk.gateway.apply(change, key=key)
     with desk.store.begin() as tx:
-        links.linked(tx, link, target=change.id, now=desk.now())
+        note(desk, tx, unit, links.linked(tx, link, target=change.id, now=desk.now()), begun(change))
 
 
 def _note_day(tx: Connection, unit: str, *, today: date, now: datetime) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
 from connector.ports import WriteKey
 from connector.store import high_water, links
@@ -25,13 +27,15 @@ def write_once(
     find_lag: timedelta,
     generation: int = 1,
     fingerprint: str = "",
+    noted: Callable[[Connection, Link], object] = lambda _tx, _link: None,
 ) -> Link:
     """Send at most once per (kind, source, target_system, generation), wherever we crash in between.
 
     `find_lag`: how long what was sent may stay invisible to `find`; it counts from the latest send. RetryLater when that
-    time is not over; Rejected and the other errors of `send` that mean "nothing was made" pass through.
+    time is not over; Rejected and the other errors of `send` that mean "nothing was made" pass through. `noted` is called
+    once, in the transaction in which the link gets its target: what is to be remembered of it is not lost in a crash.
     """
-    writer = _Writer(store=store, now=now, find=find, send=send, find_lag=find_lag, fingerprint=fingerprint)
+    writer = _Writer(store=store, now=now, find=find, send=send, find_lag=find_lag, fingerprint=fingerprint, noted=noted)
     with store.begin() as tx:
         link = links.intend(tx, kind, source, target_system, now=now(), generation=generation)
         lost_since = high_water.look_up(tx)
@@ -59,6 +63,7 @@ class _Writer:
     send: Callable[[WriteKey], str]
     find_lag: timedelta
     fingerprint: str
+    noted: Callable[[Connection, Link], object]
 
     def send_again(self, link: Link) -> Link:
         with self.store.begin() as tx:
@@ -94,7 +99,9 @@ class _Writer:
 
     def _linked(self, link: Link, target: str) -> Link:
         with self.store.begin() as tx:
-            return links.linked(tx, link, target=target, fingerprint=self.fingerprint, now=self.now())
+            done = links.linked(tx, link, target=target, fingerprint=self.fingerprint, now=self.now())
+            self.noted(tx, done)
+            return done
 
 
 def _waiting(link: Link) -> str:
