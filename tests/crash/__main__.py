@@ -1,4 +1,10 @@
-"""`python -m tests.crash`: kill the agent at every point of the stories, or at a sample of them, and say what was covered."""
+"""`python -m tests.crash`: kill the agent at every point of the stories, or at a sample of them, and say what was covered.
+
+`make crash-matrix` does all of it. `--story autotask --stage "it is paid"` does one stage, `--sample 7 --offset 3` each
+seventh point of each seventh stage, `--both-sides` kills before each write too, although nothing happens between the end
+of one and the beginning of the next. A case is wrong when partners or store differ from a life without the kill, when the
+agent does not end, and when a flow still fails hours later. What is compared, and what is not, is in `left.py`.
+"""
 
 from __future__ import annotations
 
