@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 from sqlalchemy import delete
+from typer.testing import CliRunner
 
+from connector import lease
 from connector.agent import FLOWS, sync_once
+from connector.cli import app
 from connector.flows import recover, switch
 from connector.store.schema import link
+from tests.conftest import _quiet
 from tests.e2e.msp import Msp, msp
 
 
@@ -147,3 +153,27 @@ def test_a_payment_whose_link_was_lost_is_still_taken_back(life: Msp) -> None:
 
     assert life.undelivered() == []
     assert [entry.kind for entry in life.ledger() if entry.payment == debit] == ["payment", "reversal"]
+
+
+def test_the_command_shows_first_and_then_recovers_beside_the_agent_that_waits_for_it(life: Msp) -> None:
+    _month(life, "2026-02")
+    _restore(life, None)
+    assert len(_errors(life)) == len(FLOWS)
+    with lease.held(life.agent.store, threading.Event(), who="run"):
+        shown = _command(life, "recover")
+        assert len(_errors(life)) == len(FLOWS)
+        done = _command(life, "recover", "--yes", "--as", "Dana", "--why", "the disk died")
+
+    assert shown.exit_code == done.exit_code == 0
+    assert "2 customers, 2 subscriptions" in shown.stdout
+    assert "2 payments that the payment journal lacks, 1,000.00 USD; 2 of them are in the books" in shown.stdout
+    assert "Charging is paused" in done.stdout
+    assert _errors(life) == []
+    assert len(life.books("Payment")) == len(life.ledger()) == 2
+
+
+def _command(life: Msp, *arguments: str) -> Result:
+    """What it logs goes to a stream that is closed afterwards."""
+    result = CliRunner().invoke(app, [*arguments, "--config", str(life.folder / "connector.yaml")])
+    _quiet()
+    return result
