@@ -15,7 +15,7 @@ from http.client import HTTPResponse
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -29,19 +29,24 @@ def _never() -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Patience:
-    """`answer_s`: from sending to the last byte. `answer_bytes`: as sent, before it is unpacked. `stopping`: end soon."""
+    """`answer_s`: from sending to the last byte. `answer_bytes`: as sent, before it is unpacked. `stopping`: end soon.
+
+    `transport`: answers in place of the network, and keeps its own limits.
+    """
 
     answer_s: float = 120.0
     answer_bytes: int = 32 * 1024 * 1024
     stopping: Callable[[], bool] = _never
+    transport: BaseAdapter | None = None
 
 
 def bounded(session: requests.Session, patience: Patience) -> requests.Session:
     """The same session with these limits on every answer, and our credentials, not those of a .netrc file."""
-    adapter = _Adapter(patience)
+    adapter = patience.transport or _Adapter(patience)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.auth = session.auth or _keep_headers
+    session.trust_env = patience.transport is None  # proxies are of the network
     return session
 
 

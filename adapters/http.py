@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import requests
 import urllib3.exceptions
+from requests.adapters import BaseAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
 from adapters.deadline import Patience, bounded
@@ -149,6 +150,7 @@ class Http:
         headers: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         classify: Classify = _nothing_wrong,
         limits: Limits | None = None,
+        transport: BaseAdapter | None = None,
         read_only: bool = False,
     ) -> None:
         self.partner = partner
@@ -165,7 +167,7 @@ class Http:
         self._limits = limits or Limits()
         # As sent an answer may be as large as unpacked, and a little more: what is too large is told by the size unpacked.
         sent_bytes = self._limits.body_bytes + _CHUNK_BYTES * 2
-        self._patience = Patience(answer_s=total_timeout_s, answer_bytes=sent_bytes, stopping=stopping)
+        self._patience = Patience(answer_s=total_timeout_s, answer_bytes=sent_bytes, stopping=stopping, transport=transport)
         self._read_only = read_only
         self._local = threading.local()
         self._sessions: list[requests.Session] = []

@@ -74,10 +74,12 @@ def opened(
     progress: Callable[[str, int, int], None] | None = None,
     clock: Clock | None = None,
     sleep: Callable[[float], None] | None = None,
+    transport: Any = None,
 ) -> Iterator[Agent]:
     """Build everything, with the store's tables brought up to date. ConfigError says what is wrong, and where.
 
     `sleep`: how adapters wait between retries; a simulation's clock stands still meanwhile.
+    `transport`: what their requests go through in place of the network.
     """
     store = Store(config.database)
     store.upgrade()
@@ -97,7 +99,7 @@ def opened(
 
     sleep = sleep or wait
     tokens = StoredTokens(store, config.secrets.key.get(), clock=clock, sleep=sleep)
-    desk, water = _walled(config, _desk(config, store, clock, tokens, pulse, step, sleep, stop.is_set))
+    desk, water = _walled(config, _desk(config, store, clock, tokens, pulse, step, sleep, stop.is_set, transport))
     agent = Agent(config=config, store=store, desk=desk, tokens=tokens, pulse=pulse, high_water=water, stop=stop)
     try:
         shadow.note_mode(desk, config.mode)
@@ -254,6 +256,7 @@ def _desk(
     step: Callable[[str, int, int], None],
     sleep: Callable[[float], None],
     stopping: Callable[[], bool],
+    transport: Any,
 ) -> Desk:
     # A sandbox on loopback lives on simulated time: real seconds between requests would mean nothing there.
     budget = StoredBudget(store, RATES if config.sandbox.url is None else {}, clock=SystemClock())
@@ -271,6 +274,7 @@ def _desk(
             mapping=mapping,
             sleep=sleep,
             stopping=stopping,
+            transport=transport,
             read_only=config.mode == "shadow",
         )
         return watched(_built(spec, part.settings, context), pulse)

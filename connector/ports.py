@@ -366,6 +366,7 @@ class Context:
     mapping: FieldMapping | None  # the adapter's field mapping, already checked against its `mapping` spec
     sleep: Callable[[float], None] = time.sleep  # between retries; the agent's ends at once when it is told to stop
     stopping: Callable[[], bool] = lambda: False  # the agent was told to stop: end what waits for an answer soon
+    transport: Any = None  # a requests adapter in place of the network: the simulation's partners live in the same process
     read_only: bool = False  # shadow mode: refuse to send whatever could change something; refreshing tokens is allowed
 
 

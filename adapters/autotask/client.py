@@ -162,6 +162,7 @@ class Client:
             clock=self._context.clock,
             sleep=self._context.sleep,
             stopping=self._context.stopping,
+            transport=self._context.transport,
             read_only=self._context.read_only,
             connect_timeout_s=self._settings.connect_timeout_s,
             read_timeout_s=self._settings.read_timeout_s,

@@ -31,6 +31,7 @@ class Client:
             clock=context.clock,
             sleep=context.sleep,
             stopping=context.stopping,
+            transport=context.transport,
             read_only=context.read_only,
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,

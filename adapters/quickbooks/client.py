@@ -24,7 +24,7 @@ class Client:
     """One company. Reads are metered by Intuit and throttled: every method says how many requests it costs."""
 
     def __init__(self, settings: QuickBooksSettings, context: Context) -> None:
-        self._tokens = Tokens(settings, context.tokens, context.clock, context.stopping)
+        self._tokens = Tokens(settings, context.tokens, context.clock, context.stopping, context.transport)
         self._company = f"v3/company/{settings.realm_id}"
         self._http = Http(
             PARTNER,
@@ -33,6 +33,7 @@ class Client:
             clock=context.clock,
             sleep=context.sleep,
             stopping=context.stopping,
+            transport=context.transport,
             read_only=context.read_only,
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,

@@ -11,6 +11,7 @@ from typing import Any
 import requests
 from intuitlib.client import AuthClient
 from intuitlib.exceptions import AuthClientError
+from requests.adapters import BaseAdapter
 
 from adapters.deadline import Patience, bounded
 from adapters.quickbooks.settings import QuickBooksSettings
@@ -30,9 +31,16 @@ class Tokens:
     (ISO times; hard_expires only where Intuit tells it) and seed (which configured token it began with).
     """
 
-    def __init__(self, settings: QuickBooksSettings, store: TokenStore, clock: Clock, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        settings: QuickBooksSettings,
+        store: TokenStore,
+        clock: Clock,
+        stopping: Callable[[], bool],
+        transport: BaseAdapter | None = None,
+    ) -> None:
         self._settings = settings
-        self._patience = Patience(answer_s=min(settings.total_timeout_s, LOCKED_S), stopping=stopping)
+        self._patience = Patience(answer_s=min(settings.total_timeout_s, LOCKED_S), stopping=stopping, transport=transport)
         self._store = store
         self._clock = clock
         self._guard = threading.Lock()

@@ -16,6 +16,10 @@ KINDS = {
     "refused": "not accepted (HTTP 400), before anything happened: a record that the partner cannot handle",
     "reset": "connection closed before anything happened",
     "reply_lost": "the write was done, the connection is closed without an answer",
+    "half_reply": "the write was done, the connection breaks in the middle of the answer",
+    "no_connection": "no connection can be made",
+    "timeout": "never answered, and nothing happened",
+    "timeout_after_effect": "the write was done, and never answered",
 }
 
 
@@ -49,7 +53,7 @@ class Fault:
 
     @property
     def after_effect(self) -> bool:
-        return self.kind in ("500_after_effect", "reply_lost")
+        return self.kind in ("500_after_effect", "reply_lost", "half_reply", "timeout_after_effect")
 
     def hits(self, partner: str, request: Request) -> bool:
         return (

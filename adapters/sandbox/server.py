@@ -137,9 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
         )
         try:
             self._answer(self._route(prefix, rest, request))
-        except LostReply:
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+        except LostReply as lost:
+            if "timeout" in str(lost):
+                self.connection.recv(1)  # until the client has enough
+            self._hang_up()
 
     def _route(self, prefix: str, rest: str, request: Request) -> Response:
         if prefix == "_sandbox":
@@ -155,8 +156,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(response.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(response.body)
+            self.wfile.write(response.body[: response.sent_bytes])
         self.wfile.flush()
+        if response.sent_bytes is not None:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
 

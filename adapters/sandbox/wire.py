@@ -41,6 +41,7 @@ class Response:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    sent_bytes: int | None = None  # the connection breaks after so much of the body
 
 
 def plain(value: object) -> object:

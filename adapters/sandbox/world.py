@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -69,6 +70,9 @@ class World:
                     raise LostReply(fault.kind)
                 return response
             response = target.handle(request)
+            if fault and fault.kind == "half_reply":
+                self._log(partner, request, response.status, fault.kind)
+                return replace(response, sent_bytes=len(response.body) // 2)
             if fault:
                 instead = fault.response(target)
                 self._log(partner, request, instead.status if instead else 0, fault.kind)

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 import stripe
+from requests.adapters import BaseAdapter
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from adapters.deadline import Patience, bounded
@@ -45,10 +46,11 @@ class StripeApi:
         session: requests.Session | None = None,
         sleep: Callable[[float], None] = time.sleep,
         stopping: Callable[[], bool] = lambda: False,
+        transport: BaseAdapter | None = None,
         read_only: bool = False,
     ) -> None:
         timeouts: Any = (settings.connect_timeout_s, settings.read_timeout_s)
-        session = session or _session(Patience(answer_s=settings.total_timeout_s, stopping=stopping))
+        session = session or _session(Patience(answer_s=settings.total_timeout_s, stopping=stopping, transport=transport))
         self._http: Any = stripe.RequestsClient(timeout=timeouts, session=session)
         self._client = stripe.StripeClient(
             settings.secret_key.get(),

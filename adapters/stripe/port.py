@@ -50,6 +50,7 @@ class Stripe:
             session=session,
             sleep=sleep or context.sleep,
             stopping=context.stopping,
+            transport=context.transport,
             read_only=context.read_only,
         )
         account = Account(

@@ -6,27 +6,39 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from requests.adapters import BaseAdapter
+
 from adapters.sandbox.faults import Fault
-from connector.agent import opened, sync_once
+from adapters.sandbox.seed import build_world
+from adapters.sandbox.transport import NOWHERE, InProcess
+from adapters.sandbox.world import World
+from connector.agent import Agent, flows_of, opened, run_flow, sync_once
 from connector.config.load import load_config
-from tests.e2e.msp import Msp, msp, write_config
+from tests.e2e.msp import Msp, write_config
+from tests.simulation.broken import Broken
 from tests.simulation.mortal import Crash, Mortal
 from tests.simulation.record import Record
+from tests.simulation.setting import Setting, drawn
 
 T = TypeVar("T")
 QUIET_DAYS = (1, 1, 1, 3, 3, 6, 1)  # a debit takes four days, a retry three
 TAIL = 14
 NEVER = 10**9
+WHOLE_ROUNDS = 0.4  # of all; in the others some flows are due and some are not, as on a timetable
 
 
-class Broken(AssertionError):
-    """An invariant does not hold."""
+@dataclass(frozen=True, kw_only=True)
+class Bent:
+    """What a test bends to see that it is found: the way to the partners, or the agent once it is opened."""
+
+    transport: Callable[[World], BaseAdapter] = InProcess
+    agent: Callable[[Agent], None] = lambda _: None
 
 
 @dataclass(kw_only=True)
@@ -37,17 +49,25 @@ class Life:
     msp: Msp
     mortal: Mortal
     chance: random.Random
+    setting: Setting
+    bent: Bent = field(default_factory=Bent)
     record: Record = field(default_factory=Record)
     trace: list[str] = field(default_factory=list)
     outages: list[tuple[datetime, Fault]] = field(default_factory=list)
     crashes: int = 0
+    restarts: int = 0
     rounds: int = 0
-    steps: int = 0
+    events: int = 0
     seen: Counter[str] = field(default_factory=Counter)  # what there was in the end, by kind
 
     @property
     def now(self) -> datetime:
         return self.msp.world.now
+
+    @property
+    def steps(self) -> int:
+        """Events of life and cycles of the agent."""
+        return self.events + self.rounds
 
     def note(self, what: str) -> None:
         self.trace.append(f"{self.now:%m-%d %H:%M} {what}")
@@ -72,12 +92,12 @@ class Life:
 
     # The agent
 
-    def round(self) -> dict[str, Any]:
-        """Every flow once. Should it die on the way, it is started again on the same store."""
+    def round(self, *, whole: bool = False) -> dict[str, Any]:
+        """What is due, once. Should the agent die on the way, it is started again on the same store."""
         self.rounds += 1
         self.record.look(self.msp)
         try:
-            report = sync_once(self.msp.agent)
+            report = self._cycle(whole or self.chance.random() < WHOLE_ROUNDS)
         except Crash:
             self.crashes += 1
             self.note("agent died")
@@ -86,13 +106,23 @@ class Life:
         self.record.check_round(self.msp, report)
         return report
 
+    def _cycle(self, whole: bool) -> dict[str, Any]:
+        agent = self.msp.agent
+        if whole:
+            return sync_once(agent)
+        due = [name for name in flows_of(agent.config) if self.chance.random() < DUE[name]]
+        report = {name: run_flow(agent, name) for name in due}
+        agent.pulse.flush(agent.store)
+        return report
+
     def restart(self) -> None:
         """Nothing of the old process is left but its store."""
+        self.restarts += 1
         self.mortal.spare()
         self.msp.stack.close()
         self.msp.stack = ExitStack()
-        config = write_config(self.msp.folder, self.msp.url, kind=self.msp.kind)
-        self.msp.agent = self.msp.stack.enter_context(opened(load_config(config), clock=self.mortal, sleep=self.mortal.sleep))
+        self.msp.agent = self.msp.stack.enter_context(start(self.msp.folder, self.msp.world, self.mortal, self.bent))
+        self.bent.agent(self.msp.agent)
 
     def reconnect_books(self) -> None:
         """A person connects the app to QuickBooks again and enters the new refresh token."""
@@ -112,11 +142,24 @@ class Life:
         self.reconnect_books()  # a rotation may have been lost for good
         for days in QUIET_DAYS:
             self.later(24 * days)
-            self.round()
-        self.round()
+            self.round(whole=True)
+        self.round(whole=True)
         written = len(self.msp.requests(writes=True))
-        self.round()
+        self.round(whole=True)
         self.record.check_quiet(self.msp, writes=self.msp.requests(writes=True)[written:])
+
+
+# How often a flow is due in a round that is not whole.
+DUE = {
+    "collect": 0.7,
+    "mirror": 0.4,
+    "enrol": 0.3,
+    "release": 0.6,
+    "deliver": 0.7,
+    "payouts": 0.3,
+    "books_changes": 0.2,
+    "reconcile": 0.1,
+}
 
 
 def pick(life: Life, among: Sequence[T]) -> T | None:
@@ -124,52 +167,71 @@ def pick(life: Life, among: Sequence[T]) -> T | None:
 
 
 Step = Callable[[Life], str | None]
+Table = Callable[[str], list[tuple[int, Step]]]
 
 
-def live(folder: Path, seed: int, *, steps: int, table: Callable[[str], list[tuple[int, Step]]]) -> Life:
-    """Broken (with the steps before it) when an invariant does not hold; anything else the agent raised, as it is."""
-    chance = random.Random(f"life {seed}")
-    kind = "autotask" if seed % 3 == 0 else "connectwise"
-    with msp(folder, agreements=0, seed=seed, psa=kind) as m:
-        life = Life(seed=seed, msp=m, mortal=Mortal(m.world), chance=chance)
-        life.record.watch_logs()
-        life.restart()
+def start(folder: Path, world: World, mortal: Mortal, bent: Bent) -> AbstractContextManager[Agent]:
+    config = load_config(folder / "connector.yaml")
+    return opened(config, clock=mortal, sleep=mortal.sleep, transport=bent.transport(world))
+
+
+def live(folder: Path, seed: int, *, steps: int, table: Table, bent: Bent | None = None, **changes: Any) -> Life:
+    """Broken (with the steps before it) when an invariant does not hold; anything else the agent raised, as it is.
+
+    `steps`: events of life, without the cycles of the agent. `changes`: of the configuration that the seed draws.
+    """
+    chance, bent = random.Random(f"life {seed}"), bent or Bent()
+    setting = drawn(chance, seed)
+    world = build_world(seed=seed, agreements=0, lines=4, psa=setting.psa)
+    write_config(folder, NOWHERE, kind=setting.psa, **{**setting.config, **changes})
+    mortal = Mortal(world)
+    with ExitStack() as last:
+        stack = ExitStack()
+        agent = stack.enter_context(start(folder, world, mortal, bent))
+        m = Msp(world=world, agent=agent, folder=folder, url=NOWHERE, stack=stack, kind=setting.psa)
+        last.callback(lambda: m.stack.close())
+        life = Life(seed=seed, msp=m, mortal=mortal, chance=chance, setting=setting, bent=bent)
+        last.enter_context(life.record.listening())
+        bent.agent(agent)
         try:
-            _steps(life, steps, table(kind))
+            _steps(life, steps, table(setting.psa))
             life.quiet()
-            life.seen = life.record.counted(m)
         except Exception as error:
             raise Broken(_told(life, steps, error)) from error
-        finally:
-            life.record.forget_logs()
+        life.seen = life.record.counted(m)
         return life
 
 
 def _steps(life: Life, steps: int, table: list[tuple[int, Step]]) -> None:
     weights, functions = [weight for weight, _ in table], [step for _, step in table]
-    for begin in functions[:1] * 3:
-        begin(life)
-    life.round()
+    for begin in functions[:1] * life.setting.customers:
+        life.note(f"{begin.__name__}: {begin(life)}")
+    life.round(whole=True)
     life.msp.enrol()
-    life.round()
+    life.round(whole=True)
     life.record.begin(life.msp)
     for _ in range(steps):
-        life.steps += 1
-        step = life.chance.choices(functions, weights)[0]
-        try:
-            said = step(life)
-        except (ValueError, KeyError) as refused:  # a person may not do that just now
-            said = f"refused: {str(refused)[:70]}"
-        if said is not None:
-            life.note(f"{step.__name__}: {said}")
-        if said is not None and life.chance.random() < 0.35:
+        life.events += 1
+        said = _lived(life, life.chance.choices(functions, weights)[0])
+        if said and life.chance.random() < 0.35:
             life.round()
+
+
+def _lived(life: Life, step: Step) -> bool:
+    """Whether it did anything."""
+    try:
+        said = step(life)
+    except (ValueError, KeyError) as refused:  # a person may not do that just now
+        said = f"refused: {str(refused)[:70]}"
+    if said is not None:
+        life.note(f"{step.__name__}: {said}")
+    return said is not None
 
 
 def _told(life: Life, steps: int, error: Exception) -> str:
     tail = "\n  ".join(life.trace[-TAIL:])
     said = f"{type(error).__name__}: {error}" if not isinstance(error, Broken) else str(error)
     return (
-        f"seed {life.seed} ({life.msp.kind}), step {life.steps} of {steps}, {life.now:%Y-%m-%d %H:%M}: {said}\n"
+        f"seed {life.seed} ({life.setting}), event {life.events} of {steps}, {life.now:%Y-%m-%d %H:%M}: {said}\n"
         f"  {tail}\nAgain: make simulate SEED={life.seed} STEPS={steps}"
     )

@@ -6,23 +6,25 @@ import hashlib
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Collection, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import structlog
 from sqlalchemy import select
 
-from connector.model.charge import Charge, ChargeState
-from connector.model.ledger import EntryKind
+from connector.model.charge import ChargeState
 from connector.store import outbox
 from connector.store.outbox import DeliveryState
 from connector.store.schema import APPEND_ONLY, metadata
-from tests.e2e.msp import SECRETS, Msp, cents
+from tests.e2e.msp import SECRETS, Msp
+from tests.simulation.broken import need
+from tests.simulation.partners import books_net, collected, ledger_net, ours, psa_invoices, psa_net
 
 ENDED = ("canceled", "incomplete_expired")
-US = "AutopayAPI"
 SECRET = re.compile("|".join([*(re.escape(v) for v in SECRETS.values() if "sandbox-" in v or "_test_" in v), "SANDBOXCODE"]))
 LATE = timedelta(days=6)
 
@@ -34,27 +36,30 @@ class Record:
     unreleased: frozenset[str] = frozenset()  # charges that were not released when the last finished check was made
     highest: dict[str, int] = field(default_factory=dict)  # PSA invoice -> highest balance since then
     bound: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # charge -> PSA invoices it ever had
-    by_people: set[str] = field(default_factory=set)  # gateway invoices that a person moved on in the dashboard
-    rows: dict[str, list[str]] = field(default_factory=dict)  # append-only table -> a digest of each row
+    asked: set[str] = field(default_factory=set)  # gateway invoices that the agent asked to be finalized; not the gateway alone
+    heard: int = 0  # so many requests were looked through
+    rows: dict[str, set[str]] = field(default_factory=dict)  # append-only table -> a digest of each row
     foreign: dict[str, Any] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     loose: set[str] = field(default_factory=set)  # what makes an exact comparison pointless, e.g. a payment a person deleted
 
     # Listening
 
-    def watch_logs(self) -> None:
-        self._handler = _Listener(self.said)
-        self._was = structlog.get_config()
-        logging.getLogger().addHandler(self._handler)
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """To everything that the agent logs."""
+        handler, was = _Listener(self.said), structlog.get_config()
+        logging.getLogger().addHandler(handler)
         structlog.configure(
             wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
             processors=[self._hear],
             cache_logger_on_first_use=False,
         )
-
-    def forget_logs(self) -> None:
-        logging.getLogger().removeHandler(self._handler)
-        structlog.configure(**self._was)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(handler)
+            structlog.configure(**was)
 
     def _hear(self, _logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
         self.said.append(repr(sorted((key, str(value)) for key, value in event.items())))
@@ -86,6 +91,12 @@ class Record:
             self.open[id] = balance
             self.highest[id] = max(self.highest.get(id, 0), balance)
 
+    def hear(self, m: Msp) -> None:
+        """What the agent let go, and what the gateway finalized alone or a person did in the dashboard."""
+        new = [row["path"] for row in islice(m.world.requests, self.heard, None) if row["path"].endswith("/finalize")]
+        self.asked |= {path.split("/")[-2] for path in new}
+        self.heard = len(m.world.requests)
+
     def check_round(self, m: Msp, report: dict[str, Any]) -> None:
         for flow, part in report.items():
             error = part.get("error", "") if isinstance(part, dict) else ""
@@ -96,18 +107,18 @@ class Record:
         self._append_only(m)
         _one_subscription(m)
         _holds_speak(m)
+        self.hear(m)
         self._releases(m)
-        self._collections(m)
+        self._collections(m, self.asked)
 
     def _append_only(self, m: Msp) -> None:
         for name in APPEND_ONLY:
             table = metadata.tables[name]
             with m.agent.store.read() as tx:
-                found = [str(tuple(row)) for row in tx.execute(select(table).order_by(*table.primary_key.columns))]
-            now = [hashlib.sha256(row.encode()).hexdigest() for row in found]
-            before = self.rows.get(name, [])
-            kept = now[: len(before)] == before if name != "ledger_fee" else set(before) <= set(now)
-            need(kept, "ledger and audit only grow", name)
+                found = [str(tuple(row)) for row in tx.execute(select(table))]
+            now = {hashlib.sha256(row.encode()).hexdigest() for row in found}
+            changed = self.rows.get(name, set()) - now
+            need(not changed, "ledger and audit only grow", f"{name}: {len(changed)} rows are not what they were")
             self.rows[name] = now
 
     def _releases(self, m: Msp) -> None:
@@ -120,12 +131,7 @@ class Record:
             row = gateway.get(charge.gateway_invoice)
             if row is None or row["status"] == "draft":
                 left.add(charge.id)
-            elif (
-                charge.id in self.unreleased
-                and charge.psa_invoice
-                and row["id"] not in self.by_people
-                and row["status"] != "void"
-            ):
+            elif charge.id in self.unreleased and charge.psa_invoice and row["id"] in self.asked and row["status"] != "void":
                 most = self.highest.get(charge.psa_invoice, 0)
                 need(
                     row["amount_due"] <= most,
@@ -135,8 +141,8 @@ class Record:
         self.unreleased = frozenset(left)
         self.highest = dict(self.open)
 
-    def _collections(self, m: Msp) -> None:
-        net = collected(m)
+    def _collections(self, m: Msp, of: Collection[str]) -> None:
+        net = Counter({id: got for id, got in collected(m).items() if id in of})
         per_bill: Counter[str] = Counter()
         per_period: Counter[str] = Counter()
         most: Counter[str] = Counter()
@@ -174,6 +180,9 @@ class Record:
 
     def _ledger_is_gateway(self, m: Msp) -> None:
         net = collected(m)
+        known = {charge.gateway_invoice for charge in m.charges()}
+        lost = [id for id in net if net[id] and id not in known]
+        need(not lost, "money has a charge, also what the gateway took alone", str(lost))
         for charge in m.charges():
             got, booked = net[charge.gateway_invoice], ledger_net(m, charge)
             need(got == booked, "the ledger is what the gateway collected", f"{charge.id}: {got} there, {booked} in the ledger")
@@ -237,79 +246,6 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._said.append(self.format(record))
-
-
-def need(holds: bool, invariant: str, seen: str) -> None:
-    if not holds:
-        from tests.simulation.life import Broken
-
-        raise Broken(f"{invariant}: {seen}")
-
-
-# At the partners
-
-
-def ours(m: Msp) -> list[dict[str, Any]]:
-    found = m.stripe("invoice")
-    return [row for row in found if row["metadata"].get("psa_connector") or _subscription(row).get("psa_connector")]
-
-
-def _subscription(row: dict[str, Any]) -> dict[str, Any]:
-    details = (row.get("parent") or {}).get("subscription_details") or {}
-    return dict(details.get("metadata") or {})
-
-
-def collected(m: Msp) -> Counter[str]:
-    """Our invoice -> cents on the balance for it: payments, less refunds and disputes."""
-    intents = {row["payment"]["payment_intent"]: row["invoice"] for row in m.stripe("invoice_payment")}
-    of = {row["id"]: intents.get(row["payment_intent"], "") for row in m.stripe("charge")}
-    for kind in ("refund", "dispute"):
-        of |= {row["id"]: of.get(row["charge"], "") for row in m.stripe(kind)}
-    mine, net = {row["id"] for row in ours(m)}, Counter[str]()
-    for row in m.stripe("balance_transaction"):
-        invoice = of.get(row["source"] or "", "")
-        net[invoice] += row["amount"] if invoice in mine else 0
-    return net
-
-
-def psa_invoices(m: Msp) -> Iterable[tuple[str, int, int]]:
-    """Id, total and what is open of each invoice that stands."""
-    for row in m.psa_invoices():
-        if m.kind == "connectwise":
-            yield str(row["id"]), cents(row["total"]), cents(row["balance"])
-        elif not row["isVoided"]:
-            yield str(row["id"]), cents(row["invoiceTotal"]), 0 if row["paidDate"] else cents(row["invoiceTotal"])
-
-
-def psa_net(m: Msp) -> Counter[str]:
-    net = Counter[str]()
-    for row in m.psa_payments():
-        if row.get("_info", {}).get("enteredBy") == US:
-            net[str(row["invoice"]["id"])] += cents(row["amount"])
-    return net
-
-
-def books_net(m: Msp) -> Counter[str]:
-    """Charge -> what payments of ours come to in the books, and the journals that took them back."""
-    net = Counter[str]()
-    for row in m.books("Payment"):
-        net[_charge_of(row)] += cents(row["TotalAmt"])
-    for row in m.books("JournalEntry"):
-        net[_charge_of(row)] -= sum(cents(line["Amount"]) for line in row["Line"]) // 2
-    del net[""]
-    return net
-
-
-def _charge_of(row: dict[str, Any]) -> str:
-    """Of what carries our mark."""
-    note = row.get("PrivateNote") or ""
-    named = re.search(r"charge (\S+?);", note)
-    return named.group(1) if named and "psa-connector:" in note else ""
-
-
-def ledger_net(m: Msp, charge: Charge) -> int:
-    mine = [entry for entry in m.ledger() if entry.charge == charge.id]
-    return sum(e.amount.minor if e.kind is EntryKind.PAYMENT else -e.amount.minor for e in mine)
 
 
 def _one_subscription(m: Msp) -> None:

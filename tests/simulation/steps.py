@@ -10,7 +10,7 @@ from connector.flows import overrule, switch
 from connector.flows.attention import dismiss, retry_all
 from tests.simulation import autotask_people, connectwise_people
 from tests.simulation.life import Life, Step, pick
-from tests.simulation.record import ours
+from tests.simulation.partners import ours
 
 PARTNERS = ("stripe", "quickbooks", "connectwise", "autotask")
 WHERE = {

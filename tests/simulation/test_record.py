@@ -8,8 +8,9 @@ import pytest
 
 from connector.store.schema import charge as charge_table
 from tests.e2e.msp import Msp, msp
-from tests.simulation.life import Broken
-from tests.simulation.record import US, Record, ours
+from tests.simulation.broken import Broken
+from tests.simulation.partners import US, ours
+from tests.simulation.record import Record
 
 
 def collected(m: Msp) -> Record:

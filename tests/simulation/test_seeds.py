@@ -16,7 +16,7 @@ STEPS = 12
 def test_money_is_right_after_a_seeded_life(tmp_path: Path, seed: int) -> None:
     life = live(tmp_path, seed, steps=STEPS, table=table)
 
-    assert life.steps == STEPS
+    assert (life.events, life.steps) == (STEPS, STEPS + life.rounds)
 
 
 def test_a_seed_lives_the_same_life_again(tmp_path: Path) -> None:
