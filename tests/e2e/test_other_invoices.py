@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from connector.flows import explain, forecast, overrule
+from connector.flows import explain, forecast, overrule, recover, switch
 from connector.flows.decide import decide
 from connector.model.charge import Charge, ChargeState
 from connector.model.decision import ChargeDecision
@@ -218,8 +218,14 @@ def test_after_a_restart_from_an_older_copy_of_the_store_nothing_is_debited_agai
             rest.unlink()
         (tmp_path / "connector.db").write_bytes(copy)
         m.restart(**own)
+        found = recover.survey(m.agent.desk)
+        recover.recover(m.agent.desk, found, who="Dana", why="the disk died")
+        m.agent.high_water.recovered()
         days(m, "2026-02-05", "2026-02-06")
+        switch.resume(m.agent.desk, who="Dana", why="looked")
+        days(m, "2026-02-07", "2026-02-08")
 
+        assert found.unclear == ()
         assert debits(m) == before
         assert only(others(m)).state is ChargeState.PAID
         assert len(at_stripe(m)) == 2
