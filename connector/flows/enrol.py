@@ -18,6 +18,7 @@ from connector.model.agreement import BillingUnit, Payer
 from connector.model.invoice import Customer
 from connector.ports import Capability, WriteKey
 from connector.store import audit, links, payers, stuck, units
+from connector.store.links import LinkState
 from connector.store.payers import PayerRow
 from connector.store.stuck import StuckKind
 from connector.store.write_once import write_once
@@ -51,6 +52,9 @@ def remember_payers(desk: Desk, alive: Iterable[BillingUnit]) -> None:
 
 def ensure_customer(desk: Desk, payer: Payer) -> str:
     """The gateway's customer of this payer, made once."""
+    there = _known_customer(desk, payer)
+    if there:
+        return there
     _link_again(desk, payer)
     link = write_once(
         desk.store,
@@ -67,6 +71,16 @@ def ensure_customer(desk: Desk, payer: Payer) -> str:
         if row.customer != link.target:
             detail = {**row.detail, "told": told(payer)}
             payers.save(tx, replace(row, customer=link.target, detail=detail), now=desk.now())
+    return link.target
+
+
+def _known_customer(desk: Desk, payer: Payer) -> str:
+    """Told by a read: this is asked for each payer in each round."""
+    with desk.store.read() as tx:
+        row = payers.get(tx, payer.key)
+        link = links.find(tx, "customer", payer.key, desk.gateway.name)
+    if row is None or link is None or link.state is not LinkState.LINKED or link.target != row.customer:
+        return ""
     return link.target
 
 

@@ -113,6 +113,8 @@ def overrule(desk: Desk, charge: str, *, name: str = "", amount: Money | None = 
                 after={"amount": str(one.amount)},
                 now=desk.now(),
             )
+        if not holds.active(tx, charge) and one.state == ChargeState.HELD:
+            charges.update(tx, charge, state=ChargeState.WAITING, now=desk.now())  # for the next round, which looks again
     return one
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
@@ -70,9 +70,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    """Straight to the driver: this is asked a hundred times a round."""
     writes = bool(connection.get_execution_options().get(WRITES))
-    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    if connection.info.get(WRITES) is not writes:
+        driver.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+        connection.info[WRITES] = writes
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager
@@ -82,6 +86,8 @@ def explained(url: URL) -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise RetryLater(f"all connections to the database {shown(url)} are in use", after_s=BUSY_AGAIN_S) from error
+    except sqlite3.Error as error:  # from the beginning of a transaction
+        raise _sqlite_failure(url, error, str(error)) from error
     except (OperationalError, InterfaceError) as error:
         raise _operational(url, error) from error
     except DatabaseError as error:

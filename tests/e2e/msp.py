@@ -1,10 +1,11 @@
-"""One MSP in a test: a simulated world behind real HTTP, and the real agent (its configuration, its store, its flows) on it."""
+"""One MSP in a test: a simulated world, and the real agent (its configuration, its store, its flows, its adapters) on it."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from cryptography.fernet import Fernet
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.seed import build_world
 from adapters.sandbox.server import Sandbox
+from adapters.sandbox.transport import InProcess
 from adapters.sandbox.world import World
 from connector.agent import FLOWS, Agent, opened, sync_once
 from connector.config.load import load_config
@@ -199,7 +201,7 @@ class Msp:
         """The agent ends and starts again on the same store, perhaps with another configuration."""
         self.stack.close()
         config = write_config(self.folder, self.url, kind=self.kind, **changes)
-        self.agent = self.stack.enter_context(opened(load_config(config), clock=WorldClock(self.world)))
+        self.agent = self.stack.enter_context(started(config, self.world))
 
     def plan(self) -> mirror.Mirror:
         return mirror.plan(self.agent.desk)
@@ -274,8 +276,15 @@ def msp(
     world = build_world(seed=seed, agreements=agreements, lines=lines, psa=kind)
     with Sandbox(world) as sandbox, ExitStack() as stack:
         config = write_config(folder, sandbox.url, kind=kind, **given, **changes)
-        agent = stack.enter_context(opened(load_config(config), clock=WorldClock(world)))
+        agent = stack.enter_context(started(config, world))
         yield Msp(world=world, agent=agent, folder=folder, url=sandbox.url, stack=stack, kind=kind)
+
+
+def started(config: Path, world: World) -> AbstractContextManager[Agent]:
+    """Without a network, which makes a third of a round: OVER=http sends the same requests through real connections, as the
+    demo and the tests of processes, replicas, faults on the wire and kills do."""
+    over_http = os.environ.get("OVER") == "http"
+    return opened(load_config(config), clock=WorldClock(world), transport=None if over_http else InProcess(world))
 
 
 def cents(value: Any) -> int:

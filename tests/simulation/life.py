@@ -20,6 +20,7 @@ from adapters.sandbox.transport import NOWHERE, InProcess
 from adapters.sandbox.world import World
 from connector.agent import Agent, flows_of, opened, run_flow, sync_once
 from connector.config.load import load_config
+from connector.errors import ConnectorError
 from tests.e2e.msp import Msp, write_config
 from tests.simulation.broken import Broken
 from tests.simulation.mortal import Crash, Mortal
@@ -221,7 +222,7 @@ def _lived(life: Life, step: Step) -> bool:
     """Whether it did anything."""
     try:
         said = step(life)
-    except (ValueError, KeyError) as refused:  # a person may not do that just now
+    except (ValueError, KeyError, ConnectorError) as refused:  # a person may not do that just now, or has to try again
         said = f"refused: {str(refused)[:70]}"
     if said is not None:
         life.note(f"{step.__name__}: {said}")

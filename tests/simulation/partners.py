@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from connector.flows.meanings import meanings_of
 from connector.model.charge import Charge
-from connector.model.ledger import EntryKind
+from connector.model.ledger import EntryKind, undone
+from connector.model.reversal import Meaning
+from connector.store import links
 from tests.e2e.msp import Msp, cents
 
 US = "AutopayAPI"
@@ -55,12 +58,18 @@ def psa_net(m: Msp) -> Counter[str]:
 
 
 def books_net(m: Msp) -> Counter[str]:
-    """Charge -> what payments of ours come to in the books, and the journals that took them back."""
+    """Charge -> what payments of ours come to in the books, less our journals that took some back, and those that undid one."""
     net = Counter[str]()
     for row in m.books("Payment"):
         net[_charge_of(row)] += cents(row["TotalAmt"])
-    for row in m.books("JournalEntry"):
-        net[_charge_of(row)] -= sum(cents(line["Amount"]) for line in row["Line"]) // 2
+    of = {entry.key: entry.charge for entry in m.ledger()}
+    journals = {row["Id"]: sum(cents(line["Amount"]) for line in row["Line"]) // 2 for row in m.books("JournalEntry")}
+    with m.agent.store.read() as tx:
+        ours = links.every(tx, "reversal_booking", "quickbooks")
+    for key, link in ours.items():
+        if not key.endswith(":lost"):  # from the account of disputed money to the receivable: it had gone before
+            sign = 1 if key.startswith("reinstated:") else -1
+            net[of.get(key, "")] += sign * journals.get(link.target.removeprefix("journal:"), 0)
     del net[""]
     return net
 
@@ -70,6 +79,18 @@ def _charge_of(row: dict[str, Any]) -> str:
     note = row.get("PrivateNote") or ""
     named = re.search(r"charge (\S+?);", note)
     return named.group(1) if named and "psa-connector:" in note else ""
+
+
+def still_paid(m: Msp) -> Counter[str]:
+    """Charge -> what went back, and yet its invoice stays paid in the PSA: a credit memo answers for it, or a bank decides."""
+    kept = Counter[str]()
+    entries = m.ledger()
+    with m.agent.store.read() as tx:
+        means = meanings_of(tx, m.agent.desk, entries)
+    for entry in entries:
+        if means.get(entry.key) in (Meaning.CREDIT, Meaning.UNSAID, Meaning.DISPUTED) and not undone(entries, entry):
+            kept[entry.charge] += entry.amount.minor
+    return kept
 
 
 def ledger_net(m: Msp, charge: Charge) -> int:

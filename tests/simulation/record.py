@@ -16,13 +16,13 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 
-from connector.model.charge import ChargeState
+from connector.model.charge import Charge, ChargeState
 from connector.store import outbox
 from connector.store.outbox import DeliveryState
 from connector.store.schema import APPEND_ONLY, metadata
 from tests.e2e.msp import SECRETS, Msp
 from tests.simulation.broken import need
-from tests.simulation.partners import books_net, collected, ledger_net, ours, psa_invoices, psa_net
+from tests.simulation.partners import books_net, collected, ledger_net, ours, psa_invoices, psa_net, still_paid
 
 ENDED = ("canceled", "incomplete_expired")
 SECRET = re.compile("|".join([*(re.escape(v) for v in SECRETS.values() if "sandbox-" in v or "_test_" in v), "SANDBOXCODE"]))
@@ -32,6 +32,8 @@ LATE = timedelta(days=6)
 @dataclass(kw_only=True)
 class Record:
     invoiced: dict[str, int] = field(default_factory=dict)  # PSA invoice -> the highest total it ever had, also once gone
+    stands: dict[str, int] = field(default_factory=dict)  # PSA invoice -> its total, of those there are
+    period: Counter[str] = field(default_factory=Counter)  # unit and start -> the most that its invoices came to at one time
     open: dict[str, int] = field(default_factory=dict)  # PSA invoice -> its balance as this round began
     unreleased: frozenset[str] = frozenset()  # charges that were not released when the last finished check was made
     highest: dict[str, int] = field(default_factory=dict)  # PSA invoice -> highest balance since then
@@ -86,6 +88,7 @@ class Record:
 
     def look(self, m: Msp) -> None:
         """People act between rounds only, so this is what the PSA says during the whole round."""
+        self.stands = {id: total for id, total, _ in psa_invoices(m)}
         for id, total, balance in psa_invoices(m):
             self.invoiced[id] = max(self.invoiced.get(id, 0), total)
             self.open[id] = balance
@@ -145,13 +148,11 @@ class Record:
         net = Counter({id: got for id, got in collected(m).items() if id in of})
         per_bill: Counter[str] = Counter()
         per_period: Counter[str] = Counter()
-        most: Counter[str] = Counter()
         for charge in m.charges():
             got = net[charge.gateway_invoice]
             per_bill[charge.psa_invoice] += got if charge.psa_invoice else 0
-            period = f"{charge.unit}/{charge.period.start}"
-            per_period[period] += got
-            most[period] = max([most[period], *(self.invoiced.get(id, 0) for id in self.bound[charge.id])])
+            per_period[_period(charge)] += got
+        most = self._most_invoiced(m)
         for bill, got in per_bill.items():
             need(got <= self.invoiced.get(bill, 0), "no invoice is collected beyond its total", f"{bill}: {got}")
         for period, got in per_period.items():
@@ -159,6 +160,17 @@ class Record:
         known = {charge.gateway_invoice for charge in m.charges()}
         lost = [id for id in net if net[id] and id not in known]
         need(not lost, "money has a charge", str(lost))
+
+    def _most_invoiced(self, m: Msp) -> Counter[str]:
+        """An invoice that was replaced by another counts as long as it stood: the two of them are not owed together."""
+        bills: dict[str, set[str]] = defaultdict(set)
+        for charge in m.charges():
+            bills[_period(charge)] |= self.bound[charge.id]
+        for period, ids in bills.items():
+            alone = [self.invoiced.get(id, 0) for id in ids]
+            together = sum(self.stands.get(id, 0) for id in ids)
+            self.period[period] = max([self.period[period], together, *alone])
+        return self.period
 
     # At the end
 
@@ -208,6 +220,7 @@ class Record:
             entries[entry.charge].append(entry)
         bills = {id for id, _, _ in psa_invoices(m)}
         books = books_net(m)
+        kept = still_paid(m)
         recorded = psa_net(m) if m.kind == "connectwise" else None
         for charge in m.charges():
             deliveries = [d for entry in entries[charge.id] for d in targets[entry.key]]
@@ -220,10 +233,8 @@ class Record:
                 books[charge.id] == booked, "the books have what the ledger has", f"{charge.id}: {books[charge.id]} and {booked}"
             )
             if recorded is not None and len([c for c in m.charges() if c.psa_invoice == charge.psa_invoice]) == 1:
-                there = recorded[charge.psa_invoice]
-                need(
-                    there == booked, "the PSA has what the ledger has", f"{charge.id} ({charge.psa_number}): {there} and {booked}"
-                )
+                there, paid = recorded[charge.psa_invoice], booked + kept[charge.id]
+                need(there == paid, "the PSA has what the ledger has", f"{charge.id} ({charge.psa_number}): {there} and {paid}")
 
     def _no_charge_is_lost(self, m: Msp) -> None:
         """Each charge of an enrolled payer whose day has come was released, or says what holds it."""
@@ -246,6 +257,10 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._said.append(self.format(record))
+
+
+def _period(charge: Charge) -> str:
+    return f"{charge.unit}/{charge.period.start}"
 
 
 def _one_subscription(m: Msp) -> None:
@@ -272,9 +287,11 @@ def _holds_speak(m: Msp) -> None:
 
 
 def _is_behind(delivery: outbox.Delivery, targets: dict[str, list[outbox.Delivery]]) -> bool:
-    """It waits for an older one of its charge that is parked, or is tried again later."""
+    """It waits for an older one that is parked or says what it waits for itself, or is tried again later."""
     older = [d for found in targets.values() for d in found if d.target == delivery.target and d.id < delivery.id]
-    return any(d.state is DeliveryState.PARKED for d in older) or bool(delivery.note)
+    return any(d.state is DeliveryState.PARKED or (d.state is DeliveryState.READY and d.note) for d in older) or bool(
+        delivery.note
+    )
 
 
 def _foreign(m: Msp, made: dict[str, str]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 from connector.errors import Rejected
-from connector.flows import overrule, switch
+from connector.flows import billing_run, decide, overrule, switch
 from connector.flows.attention import dismiss, retry_all
+from connector.model.decision import ChargeDecision, is_refund
+from connector.model.ledger import EntryKind, RefundIntent
 from tests.simulation import autotask_people, connectwise_people
 from tests.simulation.life import Life, Step, pick
 from tests.simulation.partners import ours
@@ -98,8 +100,9 @@ def owner_refunds(life: Life) -> str | None:
         return None
     intent, left, _ = found
     amount = life.chance.choice((left, max(left // 3, 1)))
-    life.msp.act("stripe.refund", payment_intent=intent, amount=amount, intent="cancel_payment")
-    return f"{intent} {amount}"
+    meant = life.chance.choice(("cancel_payment", "cancel_payment", "credit", ""))
+    life.msp.act("stripe.refund", payment_intent=intent, amount=amount, **({"intent": meant} if meant else {}))
+    return f"{intent} {amount} {meant or 'without a word'}"
 
 
 def refund_comes_back(life: Life) -> str | None:
@@ -290,6 +293,34 @@ def operator_overrules(life: Life) -> str | None:
     return f"{one.charge} {[hold.name for hold in one.overrulable]}"
 
 
+def operator_approves(life: Life) -> str | None:
+    desk = life.msp.agent.desk
+    run = billing_run.billing_run(desk)
+    if not run.waiting:
+        return None
+    some = [billing_run.id_of(row) for row in run.waiting if life.chance.random() < 0.8]
+    done = billing_run.approve(desk, run, charges=some, who=life.chance.choice(("ann", "bob")), why="simulation")
+    return f"{[f'{row.name} {row.amount}' for row in done]}"
+
+
+def operator_classifies(life: Life) -> str | None:
+    said = pick(life, [entry for entry in life.msp.ledger() if is_refund(entry)])
+    if said is None:
+        return None
+    intent = life.chance.choice((RefundIntent.CREDIT, RefundIntent.CANCEL_PAYMENT, RefundIntent.OVERPAYMENT))
+    decide.classify(life.msp.agent.desk, said.key, intent, who="ann", why="simulation")
+    return f"{said.key} {said.amount} {intent}"
+
+
+def operator_decides(life: Life) -> str | None:
+    back = pick(life, sorted({entry.charge for entry in life.msp.ledger() if entry.kind is EntryKind.REVERSAL}))
+    if back is None:
+        return None
+    decision = life.chance.choice(list(ChargeDecision))
+    decide.decide(life.msp.agent.desk, back, decision, who="ann", why="simulation")
+    return f"{back} {decision}"
+
+
 def operator_retries_parked(life: Life) -> str | None:
     done = retry_all(life.msp.agent.desk, who="ann")
     return f"{len(done)}" if done else None
@@ -327,6 +358,9 @@ _TABLE: list[tuple[int, Step]] = [
     (5, agent_dies_at_a_request),
     (2, agent_restarts),
     (3, operator_pauses_or_resumes),
+    (6, operator_approves),
+    (3, operator_classifies),
+    (3, operator_decides),
     (3, operator_overrules),
     (2, operator_retries_parked),
     (1, operator_dismisses_parked),
