@@ -22,6 +22,9 @@ from connector.store.links import Link
 
 WAIT = timedelta(hours=1)
 
+# Instead of a payment's id: looked at, and there was no room for one. Where the bill is made again it is looked at again.
+NOTHING_OF_OURS = "none"
+
 
 def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
     """Safe to repeat: nothing is written that the PSA shows already."""
@@ -38,7 +41,8 @@ def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
         return Later(note=_missing(charge), after=WAIT)
     charge = _charge(desk, entry)  # it may have followed its bill
     partly = settled.remember(desk, charge, record, _collected(desk, charge))
-    return Done(external_id=",".join(record.own) or (settled.PARTLY_PAID if partly else ""), note=partly or _said(record))
+    nothing = settled.PARTLY_PAID if partly else NOTHING_OF_OURS
+    return Done(external_id=",".join(record.own) or nothing, note=partly or _said(record))
 
 
 def _waits(desk: Desk, entry: LedgerEntry) -> Outcome | None:

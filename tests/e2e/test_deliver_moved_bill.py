@@ -72,6 +72,25 @@ def test_a_bill_made_again_after_the_payment_was_written_gets_it_too(tmp_path: P
         assert m.reconcile().ties
 
 
+def test_a_bill_made_again_twice_gets_it_though_the_one_in_between_had_no_room_for_it(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        released(m)
+        m.cycle()
+        between = made_again(m)
+        m.act("office.create_credit_memo", invoice=between["id"], amount="500.00")
+        m.to("2026-02-03")
+        m.cycle()
+        m.act("office.delete_invoice", invoice=between["invoiceNumber"])
+        m.act("office.create_invoices", through="2026-02-01")
+        m.to("2026-02-04")
+        m.cycle(3)
+
+        bills = [bill for bill in m.psa_invoices() if bill["total"] > 0]
+        assert [(bill["payments"], bill["balance"]) for bill in bills] == [(500, 0)]
+        assert charged_once(m)
+        assert {drift.kind for drift in m.reconcile().drifts} <= {"unapplied_credit"}
+
+
 def test_where_the_accounting_sync_writes_to_the_psa_the_books_follow_all_the_same(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0, write_back={"psa_payments": "accounting_sync"}) as m:
         released(m)
