@@ -14,7 +14,7 @@ PACKAGES := connector adapters tests
 help:
 	@echo "make demo    the real agent against simulated partners, through two billing periods"
 	@echo "make test    all tests"
-	@echo "make simulate  months of seeded life with faults and crashes (SEEDS=200, or SEED=7 STEPS=120 for one)"
+	@echo "make simulate  months of seeded life with faults and crashes (SEEDS=200, or SEED=7 STEPS=120 for one; LIFE=owed)"
 	@echo "make crash-matrix  kill the agent before and after every write it makes, and compare what is left"
 	@echo "make fuzz    every field of every partner's answers spoilt in every way (make test tries a spread of them)"
 	@echo "make lint    style, types, and which module may import which"
@@ -32,7 +32,7 @@ test: $(VENV)/.dev
 # A failing seed says how to see it again: make simulate SEED=7 STEPS=120
 SEEDS ?= 20
 simulate: $(VENV)/.dev
-	PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED) --trace) $(if $(STEPS),--steps $(STEPS))
+	PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED) --trace) $(if $(STEPS),--steps $(STEPS)) $(if $(LIFE),--life $(LIFE))
 
 fuzz: $(VENV)/.dev
 	FUZZ=all $(BIN)/pytest -n auto tests/fuzz

@@ -6,7 +6,7 @@ Writes nothing to a partner. What the other flows can repair by themselves is ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -18,6 +18,7 @@ from connector.flows.decisions import decision_of, reversals_of
 from connector.flows.desk import Desk
 from connector.flows.naming import name_of
 from connector.flows.relink import relinked
+from connector.flows.unplaced import unplaced_bills
 from connector.model.agreement import BillingUnit
 from connector.model.charge import Charge, ChargeState
 from connector.model.decision import ChargeDecision
@@ -54,11 +55,11 @@ def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
     """Everything billed since that day (default: 92 days), each partner read anew."""
     since = max(since or desk.today() - timedelta(days=DAYS), desk.settings.policy.collect_from)
     _keep_alive(desk)
-    subjects = _subjects(desk, since)
+    subjects, bills = _subjects(desk, since)
     facts = _read(desk, subjects)
     _hand_over(desk, subjects, facts)
     rows = tuple(_row(desk, subject, facts) for subject in subjects)
-    drifts = tuple(drift for row in rows for drift in compare(row))
+    drifts = (*(drift for row in rows for drift in compare(row)), *unplaced_bills(desk, bills, since=since))
     waiting = sum(drift.waiting for drift in drifts)
     with desk.store.begin() as tx:
         settings.set(tx, CHECKED, {"open": len(drifts) - waiting, "waiting": waiting}, now=desk.now())
@@ -110,7 +111,7 @@ class _Subject:
         return bool(bound) and self.bill is not None and self.bill.id != bound
 
 
-def _subjects(desk: Desk, since: date) -> tuple[_Subject, ...]:
+def _subjects(desk: Desk, since: date) -> tuple[list[_Subject], Collection[UnitBills]]:
     with desk.store.read() as tx:
         recorded = _by_invoice([c for c in charges.every(tx) if c.period.end >= since])
     alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
@@ -123,9 +124,8 @@ def _subjects(desk: Desk, since: date) -> tuple[_Subject, ...]:
     of_period: dict[tuple[str, Period], list[Charge]] = {}
     for charge in (charge for together in recorded.values() for charge in together):
         of_period.setdefault((charge.unit, charge.period), []).append(charge)
-    return tuple(
-        _subject(desk, known, bills, recorded.get(key, ()), of_period.get(key[:2], []), key[0], key[1]) for key in ordered
-    )
+    found = [_subject(desk, known, bills, recorded.get(key, ()), of_period.get(key[:2], []), *key[:2]) for key in ordered]
+    return found, bills.values()
 
 
 def _by_invoice(every: Sequence[Charge]) -> dict[tuple[str, Period, int], tuple[Charge, ...]]:

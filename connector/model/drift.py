@@ -24,6 +24,7 @@ refund_beside_dispute   refunded, and the same payment is disputed: the payer ma
 credit_memo_missing     refunded as a credit, and no credit memo is there yet
 touched_in_books        somebody changed or removed in the books what we had entered
 further_invoice         a second bill of the same period is due and open
+unplaced_invoice        due and open, and it could be the bill of two periods
 currency_differs        the bill is in another currency than its charge; nothing else can be compared
 """
 
@@ -32,8 +33,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from connector.model.agreement import BillingUnit
 from connector.model.charge import ChargeState
 from connector.model.decision import ChargeDecision
+from connector.model.invoice import PsaInvoice
 from connector.model.money import Money, total
 from connector.model.period import Period
 
@@ -129,6 +132,18 @@ def compare(row: Row) -> tuple[Drift, ...]:
     # A difference of the balances that follows from one of these is not told twice.
     told = (_drift(row, one.kind, one.message, one.repair, waiting=one.waiting) for one in row.told)
     return (*_ledger(row), *known, *(() if known else _balances(row)), *_uncollected(row), *told)
+
+
+def unplaced(unit: BillingUnit, period: Period, invoice: PsaInvoice) -> Drift:
+    """`period`: the one on whose dates the invoice lies."""
+    return Drift(
+        kind="unplaced_invoice",
+        unit=unit.key,
+        name=unit.name,
+        period=period,
+        message=f"invoice {invoice.number} is due and open with {invoice.balance}, and could be the bill of two periods",
+        repair="it is placed by itself once the next period has an invoice; or date it on its period's bill date in the PSA",
+    )
 
 
 def _drift(row: Row, kind: str, message: str, repair: str, *, waiting: bool = False) -> Drift:

@@ -169,6 +169,23 @@ def test_a_line_billed_after_the_charge_shows_as_a_further_invoice(tmp_path: Pat
         assert m.reconcile().ties  # a supplementary charge stands for it now, and waits for approval
 
 
+def test_an_open_bill_that_could_be_of_two_periods_shows_until_the_other_period_has_its_own(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        paid(m)
+        m.to("2026-02-16")
+        addition = m.act("office.add_addition", agreement=101, product="Managed workstation", quantity=2, unitPrice=45)
+        m.act("office.bill_addition_now", addition=addition)
+        m.to("2026-02-17", 20)
+        drift = only(m)
+
+        assert drift.kind == "unplaced_invoice"
+        assert drift.message == "invoice 10402 is due and open with 41.79 USD, and could be the bill of two periods"
+        m.to("2026-03-02")
+        m.cycle(1)
+        assert "unplaced_invoice" not in {drift.kind for drift in m.reconcile().drifts}
+        assert {charge.psa_number for charge in m.charges()} >= {"10402", "10403"}
+
+
 def test_a_line_added_to_the_bill_after_the_charge_shows_what_is_still_open(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         paid(m)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,9 +17,11 @@ from pathlib import Path
 
 from tests.simulation.broken import Broken
 from tests.simulation.life import Life, live
+from tests.simulation.owed import live_quietly
 from tests.simulation.steps import table
 
 STEPS = 120
+LIVES: Mapping[str, Callable[..., Life]] = {"any": partial(live, table=table), "owed": live_quietly}
 MEMORY = Path("/dev/shm")  # noqa: S108 - a disk that waits for nothing, where there is one
 
 
@@ -38,7 +40,7 @@ def main() -> int:
     asked = _asked()
     seeds = [asked.seed] if asked.seed is not None else list(range(asked.first, asked.first + asked.seeds))
     started, failed, sums = time.monotonic(), [], Counter[str]()
-    for told in _lived(seeds, asked.steps, asked.jobs):
+    for told in _lived(LIVES[asked.life], seeds, asked.steps, asked.jobs):
         if asked.trace:
             print("\n".join(told.trace))
         print(told.broken or told.line, flush=True)
@@ -51,9 +53,9 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _lived(seeds: Iterable[int], steps: int, jobs: int) -> Iterator[Told]:
+def _lived(kind: Callable[..., Life], seeds: Iterable[int], steps: int, jobs: int) -> Iterator[Told]:
     with ProcessPoolExecutor(max_workers=jobs, initializer=_hurry) as pool:
-        yield from pool.map(partial(one, steps=steps), seeds)
+        yield from pool.map(partial(one, kind=kind, steps=steps), seeds)
 
 
 def _hurry() -> None:
@@ -62,10 +64,10 @@ def _hurry() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def one(seed: int, *, steps: int) -> Told:
+def one(seed: int, *, kind: Callable[..., Life], steps: int) -> Told:
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         try:
-            life = live(Path(folder), seed, steps=steps, table=table)
+            life = kind(Path(folder), seed, steps=steps)
         except Broken as broken:
             return Told(seed=seed, broken=str(broken), figures=Counter())
     return Told(seed=seed, line=_line(life), figures=_figures(life), trace=tuple(life.trace))
@@ -98,6 +100,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--seed", type=int, help="this one alone")
     parser.add_argument("--steps", type=int, default=STEPS, help="events of each life; the agent's cycles come on top")
+    parser.add_argument("--life", choices=sorted(LIVES), default="any", help="owed: nothing fails, all that is due is to come in")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many seeds at once")
     parser.add_argument("--trace", action="store_true", help="print every step")
     return parser.parse_args()

@@ -176,10 +176,20 @@ def start(folder: Path, world: World, mortal: Mortal, bent: Bent) -> AbstractCon
     return opened(config, clock=mortal, sleep=mortal.sleep, transport=bent.transport(world))
 
 
-def live(folder: Path, seed: int, *, steps: int, table: Table, bent: Bent | None = None, **changes: Any) -> Life:
+def live(
+    folder: Path,
+    seed: int,
+    *,
+    steps: int,
+    table: Table,
+    bent: Bent | None = None,
+    then: Callable[[Life], None] = lambda _: None,
+    **changes: Any,
+) -> Life:
     """Broken (with the steps before it) when an invariant does not hold; anything else the agent raised, as it is.
 
-    `steps`: events of life, without the cycles of the agent. `changes`: of the configuration that the seed draws.
+    `steps`: events of life, without the cycles of the agent. `then`: what is to hold at the end beyond what always does.
+    `changes`: of the configuration that the seed draws.
     """
     chance, bent = random.Random(f"life {seed}"), bent or Bent()
     setting = drawn(chance, seed)
@@ -197,6 +207,7 @@ def live(folder: Path, seed: int, *, steps: int, table: Table, bent: Bent | None
         try:
             _steps(life, steps, table(setting.psa))
             life.quiet()
+            then(life)
         except Exception as error:
             raise Broken(_told(life, steps, error)) from error
         life.seen = life.record.counted(m)
