@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from connector.errors import Rejected
 from connector.flows import collect
 from connector.flows.desk import Desk
-from connector.flows.reconcile import BY_HAND
+from connector.flows.reconcile_rows import BY_HAND
 from connector.model.ledger import EntryKind, LedgerEntry
 from connector.model.money import Money
 from connector.store import audit, booking_dates, charges, ledger, outbox, payers, stuck, touched, units
