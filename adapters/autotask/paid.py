@@ -6,7 +6,7 @@ here either; the caller may know it from the books.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from adapters.autotask import translate, wire
@@ -45,11 +45,8 @@ class Mark:
 
 @dataclass(kw_only=True)
 class PaidWriter:
-    """`_sent`: paid dates on their way by invoice, so that one whose answer was lost is known as ours."""
-
     client: Client
     _writable: bool = False
-    _sent: dict[str, date] = field(default_factory=dict)
 
     def check_writable(self) -> None:
         """Unauthorized, with what to change, when the paid date may not be written. Asked until it may."""
@@ -62,7 +59,7 @@ class PaidWriter:
     def record(self, id: str, state: PaidState) -> PaidRecord:
         invoice = self._look(id)
         whole = Money.from_major(invoice.total, state.collected.currency)
-        mark = self._mark(id, invoice, state)
+        mark = Mark.among(state.own)
         if whole.minor > 0 and state.collected.minor > 0 and state.collected + _elsewhere(state) >= whole:
             return self._settled(invoice, mark, state, whole)
         return self._open(invoice, mark, state, whole)
@@ -80,18 +77,15 @@ class PaidWriter:
             )
         return found
 
-    def _mark(self, id: str, invoice: wire.Invoice, state: PaidState) -> Mark | None:
-        mark = Mark.among(state.own)
-        if mark is None and invoice.paid is not None and self._sent.get(id) == invoice.paid:
-            return Mark(on=invoice.paid, adopted=False)
-        return mark
-
     def _settled(self, invoice: wire.Invoice, mark: Mark | None, state: PaidState, whole: Money) -> PaidRecord:
-        """Paid in full. A paid date that is there already stands, whoever entered it."""
+        """Paid in full. A paid date that is there already stands, whoever entered it. One whose answer is lost is known again as
+        ours, for it is remembered before it is sent."""
         if invoice.paid is not None:
             mark = mark if mark is not None and mark.on == invoice.paid else Mark(on=invoice.paid, adopted=True)
             return _said(invoice, mark, state, whole, wrote=False)
         mark = Mark(on=state.dated, adopted=False)
+        self.check_writable()
+        state.remember((str(mark),))
         after = self._write(invoice, state.dated)
         return _said(after, mark, state, whole, wrote=True)
 
@@ -112,8 +106,6 @@ class PaidWriter:
         """Read back: nothing else tells whether it was kept. Autotask drops the time of day."""
         self.check_writable()
         id = str(invoice.id)
-        if on is not None:
-            self._sent[id] = on
         self.client.patch("Invoices", {"id": invoice.id, "paidDate": None if on is None else f"{on}T00:00:00"})
         after = self._look(id)
         if after.paid != on:
@@ -122,7 +114,6 @@ class PaidWriter:
                 f" {after.paid or 'none'}. Correct it in Autotask.",
                 code="not_kept",
             )
-        self._sent.pop(id, None)
         return after
 
 

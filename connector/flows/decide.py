@@ -29,15 +29,16 @@ class Classification:
 
 
 def classify(desk: Desk, id: str, intent: RefundIntent, *, who: str, why: str) -> Classification:
-    """What the refund `id` (the gateway's id) is for. Waiting deliveries of it go on at once.
+    """What the refund `id` (the gateway's id) is for. Waiting deliveries of it go on at once. Said again, it changes nothing.
 
     Rejected for what is no refund of ours, what was booked as something else already, an overpayment that was never there.
     """
     entry = _refund(desk, id)
     with desk.store.read() as tx:
         before = decisions.intent(tx, entry.key)
-    if before is not intent:
-        _not_booked(desk, entry, before)
+    if before is intent:
+        return Classification(entry=entry, intent=intent, before=before)
+    _not_booked(desk, entry, before)
     if intent is RefundIntent.OVERPAYMENT:
         _was_too_much(desk, entry)
     with desk.store.begin() as tx:

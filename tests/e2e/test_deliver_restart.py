@@ -12,8 +12,11 @@ import pytest
 from adapters.sandbox.world import World
 from connector.agent import opened
 from connector.config.load import load_config
+from connector.store import links
 from connector.testing.doubles import WorldClock
+from tests.e2e.back import open_in_psa
 from tests.e2e.msp import Msp, msp
+from tests.simulation.mortal import Crash, Mortal
 
 NAMES = ("Adatum", "Contoso", "Fabrikam")
 STEPS = ("collect", "deliver", "collect", "deliver")
@@ -55,6 +58,18 @@ def killed_at(m: Msp, step: int, *flows: str) -> bool:
     except Killed:
         return True
     return False
+
+
+def killed_at_lost_reply(m: Msp, *flows: str, **where: str) -> None:
+    """The request has its effect; the process dies before it hears of it, and is started again."""
+    m.stack.close()
+    mortal = Mortal(m.world)
+    m.agent = m.stack.enter_context(opened(load_config(m.folder / "connector.yaml"), clock=mortal, sleep=mortal.sleep))
+    m.fault("reply_lost", "", **where)
+    mortal.dies_at_next_fault()
+    with pytest.raises(Crash):
+        m.run(*flows)
+    m.restart()
 
 
 def once_everywhere(m: Msp, payers: int) -> bool:
@@ -114,3 +129,24 @@ def test_a_refund_is_taken_back_once_wherever_the_agent_is_killed(tmp_path: Path
         assert [row["TotalAmt"] for row in m.books("Payment")] == [0, 0, 0]
         assert {drift.kind for drift in m.reconcile().drifts} == {"went_back"}
         assert m.undelivered() == []
+
+
+def test_the_paid_date_of_an_agent_killed_after_writing_it_is_known_as_its_own_and_cleared_by_a_refund(tmp_path: Path) -> None:
+    with msp(tmp_path, psa="autotask", agreements=0) as m:
+        m.sign_up_in_autotask()
+        m.to("2026-02-02")
+        m.cycle(1)
+        m.to("2026-02-02", 20)
+        killed_at_lost_reply(m, "collect", "deliver", method="PATCH", path="/Invoices")
+        paid = open_in_psa(m)
+        m.to("2026-02-02", 22)
+        m.cycle(1)
+        with m.agent.store.read() as tx:
+            (link,) = links.every(tx, "psa_payment", "autotask").values()
+
+        assert paid == [0]
+        assert link.detail["own"] == ["paid:2026-02-02"]
+        m.act("stripe.refund", payment_intent=m.ledger()[0].payment, amount=50000, intent="cancel_payment")
+        m.cycle(2)
+        assert open_in_psa(m) == [50000]
+        assert not m.undelivered()
