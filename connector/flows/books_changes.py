@@ -99,6 +99,8 @@ def _of_payment(desk: Desk, link: Link, posted: Posted | None, *, made_again: bo
     what = f"Payment {link.target} ({_name(desk, entry)}, {entry.amount} of {entry.on.isoformat()})"
     if _taken_back(desk, entry, link):
         return
+    if posted is None and _being_taken_back(desk, entry):
+        return
     if posted is None:
         yield "gone", f"{what} was deleted or voided in the books; it is not made again"
     elif not link.detail.get("adopted"):
@@ -122,6 +124,14 @@ def _taken_back(desk: Desk, entry: LedgerEntry, link: Link) -> bool:
         back = [e for e in ledger.of_payment(tx, entry.payment) if e.kind is EntryKind.REVERSAL]
         done = [d for e in back for d in outbox.of_entry(tx, e.key) if d.state is DeliveryState.DONE]
     return any(d.external_id == link.target for d in done)
+
+
+def _being_taken_back(desk: Desk, entry: LedgerEntry) -> bool:
+    """An agent that was killed after voiding it has not noted that yet; should a person have done it, that is how it is delivered."""
+    with desk.store.read() as tx:
+        back = [e for e in ledger.of_payment(tx, entry.payment) if e.kind is EntryKind.REVERSAL]
+        waiting = [d for e in back for d in outbox.of_entry(tx, e.key) if d.state is not DeliveryState.DONE]
+    return any(delivery.target.startswith("books:") for delivery in waiting)
 
 
 def _was_applied(desk: Desk, entry: LedgerEntry, link: Link) -> bool:

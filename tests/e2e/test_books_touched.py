@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from connector.errors import Rejected
 from connector.flows import attention
 from connector.store import audit, payers
 from tests.e2e.back import CLEARING, days, kinds, open_in_books, paid, receivable
+from tests.e2e.killed import killed_at_lost_reply
 from tests.e2e.msp import Msp, msp
 
 NAME = "Contoso Dental"
@@ -124,6 +126,20 @@ def test_a_payment_that_we_voided_ourselves_is_not_told(tmp_path: Path) -> None:
         days(m, 3)
 
         assert told(m) == []
+
+
+def test_a_payment_that_was_voided_by_an_agent_killed_right_after_it_is_not_told(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        m.cycle()
+        m.act("stripe.refund", payment_intent=paid(m), intent="cancel_payment")
+        m.at(m.world.now + timedelta(hours=2))
+        killed_at_lost_reply(m, "collect", "deliver", method="POST", path="/payment")
+        m.run("books_changes")
+        at_once = told(m)
+        days(m, 2)
+
+        assert (at_once, told(m)) == ([], [])
+        assert open_in_books(m) == [50000]
 
 
 def test_it_costs_one_request_an_hour(office: Msp) -> None:

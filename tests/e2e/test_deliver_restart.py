@@ -15,8 +15,8 @@ from connector.config.load import load_config
 from connector.store import links
 from connector.testing.doubles import WorldClock
 from tests.e2e.back import open_in_psa
+from tests.e2e.killed import killed_at_lost_reply
 from tests.e2e.msp import Msp, msp
-from tests.simulation.mortal import Crash, Mortal
 
 NAMES = ("Adatum", "Contoso", "Fabrikam")
 STEPS = ("collect", "deliver", "collect", "deliver")
@@ -58,18 +58,6 @@ def killed_at(m: Msp, step: int, *flows: str) -> bool:
     except Killed:
         return True
     return False
-
-
-def killed_at_lost_reply(m: Msp, *flows: str, **where: str) -> None:
-    """The request has its effect; the process dies before it hears of it, and is started again."""
-    m.stack.close()
-    mortal = Mortal(m.world)
-    m.agent = m.stack.enter_context(opened(load_config(m.folder / "connector.yaml"), clock=mortal, sleep=mortal.sleep))
-    m.fault("reply_lost", "", **where)
-    mortal.dies_at_next_fault()
-    with pytest.raises(Crash):
-        m.run(*flows)
-    m.restart()
 
 
 def once_everywhere(m: Msp, payers: int) -> bool:
