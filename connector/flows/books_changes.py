@@ -127,7 +127,7 @@ def _taken_back(desk: Desk, entry: LedgerEntry, link: Link) -> bool:
 
 
 def _being_taken_back(desk: Desk, entry: LedgerEntry) -> bool:
-    """An agent that was killed after voiding it has not noted that yet; should a person have done it, that is how it is delivered."""
+    """An agent that was killed after voiding it has not noted that yet; of a person it is how that is delivered."""
     with desk.store.read() as tx:
         back = [e for e in ledger.of_payment(tx, entry.payment) if e.kind is EntryKind.REVERSAL]
         waiting = [d for e in back for d in outbox.of_entry(tx, e.key) if d.state is not DeliveryState.DONE]
