@@ -61,7 +61,8 @@ class Autotask:
         yield from self._invoices.of_contracts(ids, since)
 
     def other_invoices(self, payers: Collection[str], *, since: date) -> Iterator[PsaInvoice]:
-        ids = [int(id) for psa, _, id in (key.partition(":") for key in payers) if psa == NAME and id.isdigit()]
+        companies = {(payer.psa, payer.id) for payer in map(Payer.of_key, payers)}
+        ids = sorted(int(id) for psa, id in companies if psa == NAME and id.isdigit())
         yield from self._invoices.open_others(ids, since)
 
     def invoice(self, id: str) -> PsaInvoice | None:

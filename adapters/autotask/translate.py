@@ -199,7 +199,7 @@ def _header(record: Record, related: Related, mapping: FieldMapping, currency: s
         )
     try:
         fields = mapping.section("agreement").read(record)
-        paying = _payer(payer, related, mapping)
+        paying = _payer(payer, related, mapping).at(fields["location"] or "")
     except FieldError as error:
         raise _field_problem(error, record) from None
     if not is_charge_date(fields["charge_date"] or ""):

@@ -33,6 +33,7 @@ AGREEMENT = SectionSpec(
         FieldSpec(name="collect_from", type=DATE, doc="nothing dated earlier is charged"),
         FieldSpec(name="charge_date", type=TEXT, doc="overrides charging.date: due_date, invoice_date or a day of the month"),
         FieldSpec(name="renews", type=TEXT, doc="id of the agreement that this one continues"),
+        FieldSpec(name="location", type=TEXT, doc="the location of the payer that pays for it by a method of its own"),
     ),
 )
 

@@ -68,7 +68,8 @@ class ConnectWise:
 
     def other_invoices(self, payers: Collection[str], *, since: date) -> Iterator[PsaInvoice]:
         wanted = f'balance > 0 and type != "Agreement" and date > [{since - ONE_DAY - ONE_DAY}T00:00:00Z]'
-        ids = [int(id) for psa, _, id in (key.partition(":") for key in payers) if psa == NAME and id.isdigit()]
+        companies = {(payer.psa, payer.id) for payer in map(Payer.of_key, payers)}
+        ids = sorted(int(id) for psa, id in companies if psa == NAME and id.isdigit())
         rows = self._client.among("/finance/invoices", "billToCompany/id", ids, also=wanted)
         found = [translate.invoice(row, self._context.currency) for row in map(translate.read_invoice, rows) if row.date >= since]
         yield from (invoice for invoice in found if invoice.kind is PsaInvoiceKind.OTHER and invoice.balance.minor > 0)

@@ -92,7 +92,7 @@ def header(record: Record, mapping: FieldMapping, currency: str) -> Agreement:
     """The agreement without its lines. `currency` is the only one that we collect. Raises Problem."""
     try:
         fields = mapping.section("agreement").read(_checked_references(record))
-        payer = _payer(record["payer"], mapping)
+        payer = _payer(record["payer"], mapping).at(fields["location"] or "")
     except FieldError as error:
         raise _field_problem(error, record) from None
     if not is_charge_date(fields["charge_date"] or ""):

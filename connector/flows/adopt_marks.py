@@ -23,8 +23,7 @@ def put_markers(desk: Desk) -> int:
 def _put(desk: Desk, link: Link) -> None:
     with desk.store.read() as tx:
         row = payers.get(tx, link.source)
-    psa, _, id = link.source.partition(":")
-    payer = Payer(psa=psa, id=id, name=row.name if row else link.source, email=row.email if row else "")
+    payer = Payer.of_key(link.source, name=row.name if row else "", email=row.email if row else "")
     key = WriteKey(value=f"adopt:{link.source}:{link.target}", since=desk.now())
     desk.gateway.adopt_customer(link.target, payer, key=key)
     with desk.store.begin() as tx:

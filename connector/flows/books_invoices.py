@@ -60,11 +60,16 @@ def known_payer(desk: Desk, key: str) -> Payer:
     """The payer as last seen in the PSA, also one that none of today's agreements names; at least its id."""
     with desk.store.read() as tx:
         row = payers.get(tx, key)
-    psa, _, id = key.partition(":")
     if row is None:
-        return Payer(psa=psa, id=id, name=key)
+        return Payer.of_key(key)
     said = row.detail.get(BOOKS, {})
-    return Payer(psa=psa, id=id, name=row.name, email=row.email, books_id=said.get("id", ""), books_name=said.get("name", ""))
+    payer = Payer.of_key(key, name=row.name, email=row.email)
+    return replace(payer, books_id=said.get("id", ""), books_name=said.get("name", ""))
+
+
+def company_name(row: PayerRow) -> str:
+    """The name under which the books know the payer: of a location that of its company."""
+    return row.detail.get(BOOKS, {}).get("name", "") or row.name
 
 
 def with_mapped(row: PayerRow, payer: Payer) -> PayerRow:

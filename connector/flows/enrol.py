@@ -219,9 +219,13 @@ def _stale(desk: Desk, row: PayerRow) -> bool:
 
 
 def _publish(desk: Desk, payer: Payer, row: PayerRow) -> None:
-    """What was published is noted only afterwards: whatever fails or dies in between is published in the next round."""
+    """What was published is noted only afterwards: whatever fails or dies in between is published in the next round.
+
+    The PSA's fields are the company's: the link of a location is not written over it (`connector enrol` shows both).
+    """
     if Capability.PUBLISH_ENROLMENT in desk.psa.can:
-        desk.psa.publish_enrolment(payer, link=row.link, state=row.state)
+        if not payer.location:
+            desk.psa.publish_enrolment(payer, link=row.link, state=row.state)
         _save(desk, replace(row, detail={**row.detail, "published": _to_publish(row)}))
 
 
@@ -293,9 +297,8 @@ def _note_on_units(tx: Connection, payer: str, *, enrolled: bool, now: datetime)
 
 def _publish_state(desk: Desk, row: PayerRow) -> None:
     """What the PSA does not take now is published by `enrol`; it keeps back no money that the gateway collected."""
-    psa, _, id = row.key.partition(":")
     try:
-        _publish(desk, Payer(psa=psa, id=id, name=row.name, email=row.email), row)
+        _publish(desk, Payer.of_key(row.key, name=row.name, email=row.email), row)
     except ConnectorError as error:
         log.warning("enrolment could not be published yet", payer=row.key, error=str(error))
 

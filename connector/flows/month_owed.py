@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from connector.flows import agreements
 from connector.flows.bills import read_bills
+from connector.flows.books_invoices import company_name
 from connector.flows.desk import Desk
 from connector.flows.month_books import Entered
+from connector.model.agreement import company_of
 from connector.model.bookings import Receivable
 from connector.model.invoice import PsaInvoice, PsaInvoiceKind
 from connector.model.ledger import EntryKind
@@ -53,14 +55,27 @@ def owed(desk: Desk, month: Period, known: Entered, open_: Iterable[Unbooked], l
     in_books = desk.books.receivables(on=month.end - DAY) if desk.books is not None else {}
     why = _Why(waiting={one.payer for one in open_}, loose={one.payer for one in loose})
     found = []
-    for key, row in sorted(rows.items(), key=lambda item: item[1].name):
+    for key, of_company in sorted(_companies(rows).items(), key=lambda item: _called(item[1])):
         theirs = _open(desk, invoices.get(key, ()), after)
-        ours = _amount(desk, row, in_books)
+        ours = _amount(desk, of_company[0], in_books)
         if ours is not None and ours != theirs:
             theirs = _open(desk, invoices.get(key, ()), _received_after(desk, month, invoices.get(key, ()), after))
         if theirs or ours:
-            found.append(Owed(payer=row.name, psa=theirs, books=ours, why=why.of(row, theirs, ours)))
+            found.append(Owed(payer=_called(of_company), psa=theirs, books=ours, why=why.of(of_company, theirs, ours)))
     return tuple(found)
+
+
+def _companies(rows: Mapping[str, PayerRow]) -> dict[str, list[PayerRow]]:
+    """The PSA's invoices and the customer in the books are the company's, whichever of its locations pays. The company first."""
+    found: dict[str, list[PayerRow]] = {}
+    for key in sorted(rows):
+        found.setdefault(company_of(key), []).append(rows[key])
+    return found
+
+
+def _called(of_company: Sequence[PayerRow]) -> str:
+    first = of_company[0]
+    return first.name if first.key == company_of(first.key) else company_name(first)
 
 
 def _amount(desk: Desk, row: PayerRow, found: Mapping[str, Receivable]) -> Money | None:
@@ -75,14 +90,15 @@ class _Why:
     waiting: set[str]
     loose: set[str]
 
-    def of(self, row: PayerRow, psa: Money, books: Money | None) -> str:
+    def of(self, rows: Iterable[PayerRow], psa: Money, books: Money | None) -> str:
+        names = {row.name for row in rows}
         if books is None:
             return "no customer in the books is known for this payer"
         if books == psa:
             return ""
-        if row.name in self.waiting:
+        if names & self.waiting:
             return "money of theirs is not booked, see above"
-        if row.name in self.loose:
+        if names & self.loose:
             return "money of theirs stands on no invoice in the books, see above"
         return "not by payments of the agent: compare their open invoices in the PSA with those in the books"
 
@@ -105,7 +121,7 @@ def _invoices(desk: Desk, month: Period, rows: Mapping[str, PayerRow]) -> dict[s
     since = month.start - YEAR
     alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
     found = {invoice.id: invoice for unit in read_bills(desk, alive, since=since).values() for invoice in unit.invoices}
-    found |= {invoice.id: invoice for invoice in desk.psa.other_invoices(sorted(rows), since=since)}
+    found |= {invoice.id: invoice for invoice in desk.psa.other_invoices(sorted(_companies(rows)), since=since)}
     of_payer: dict[str, tuple[PsaInvoice, ...]] = {}
     for one in found.values():
         if not one.voided and one.dated < month.end and one.balance.currency == desk.settings.currency:

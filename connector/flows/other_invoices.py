@@ -12,7 +12,7 @@ from connector.flows import books_invoices, holding
 from connector.flows.bills import UnitBills
 from connector.flows.by_hand import draft_by_hand
 from connector.flows.desk import Desk
-from connector.model.agreement import BillingUnit
+from connector.model.agreement import BillingUnit, company_of
 from connector.model.charge import Charge, ChargeState, charge_id
 from connector.model.invoice import Adjustment, GatewayInvoice, PsaInvoice
 from connector.model.money import Money
@@ -89,7 +89,7 @@ def _with_first_day(desk: Desk, rows: Mapping[str, PayerRow]) -> dict[str, Payer
 
 def _open(desk: Desk, rows: Mapping[str, PayerRow], waiting: Sequence[Charge]) -> dict[str, PsaInvoice]:
     """By id: open invoices of payers with a payment method, and of those with a charge that waits."""
-    wanted = {key for key, row in rows.items() if row.method} | {charge.payer for charge in waiting}
+    wanted = {company_of(key) for key, row in rows.items() if row.method} | {charge.payer for charge in waiting}
     since = min([desk.settings.policy.collect_from, *(charge.period.start for charge in waiting)])
     return {invoice.id: invoice for invoice in desk.psa.other_invoices(wanted, since=since)} if wanted else {}
 
@@ -129,18 +129,24 @@ def _refused(desk: Desk, rows: Mapping[str, PayerRow], invoice: PsaInvoice) -> s
 
 
 def _uncollected(rows: Mapping[str, PayerRow], invoice: PsaInvoice, why: str) -> Uncollected:
-    row = rows.get(invoice.payer)
     return Uncollected(
         psa_invoice=invoice.id,
         number=invoice.number,
         payer=invoice.payer,
-        payer_name=row.name if row else invoice.payer,
+        payer_name=_name(rows, invoice.payer),
         sort=invoice.sort or "",
         dated=invoice.dated,
         due=invoice.due_date,
         open=invoice.balance,
         why=why,
     )
+
+
+def _name(rows: Mapping[str, PayerRow], company: str) -> str:
+    """Of a company none of whose own agreements is collected the name is known by its locations."""
+    if company in rows:
+        return rows[company].name
+    return next((books_invoices.company_name(row) for key, row in rows.items() if company_of(key) == company), company)
 
 
 def _add(desk: Desk, invoice: PsaInvoice) -> None:

@@ -11,6 +11,7 @@ from connector.flows.desk import Desk
 from connector.flows.naming import unit_names
 from connector.flows.outlook import living
 from connector.flows.round import policy_of
+from connector.model.agreement import names_of
 from connector.model.approval import Approval, needed, people
 from connector.model.charge import Charge, ChargeState, Hold
 from connector.model.money import Money
@@ -80,7 +81,7 @@ def _amount(charge: Charge) -> Money:
 
 def _is_of(rows: dict[str, UnitRow], one: HeldCharge, payer: str) -> bool:
     names = [row.payer_name for row in rows.values() if row.payer == one.payer]
-    return payer in (one.payer, one.payer.partition(":")[2]) or any(n.casefold().startswith(payer.casefold()) for n in names)
+    return payer in names_of(one.payer) or any(n.casefold().startswith(payer.casefold()) for n in names)
 
 
 def overrule(desk: Desk, charge: str, *, name: str = "", amount: Money | None = None, who: str, why: str) -> HeldCharge:

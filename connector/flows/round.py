@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from connector.flows.desk import Desk, Settings
 from connector.flows.enrol import with_method
 from connector.flows.others import NOBODY, Others, read_others
 from connector.flows.supplements import left_of
-from connector.model.agreement import BillingUnit, Payer
+from connector.model.agreement import BillingUnit, Payer, names_of
 from connector.model.approval import Approval, went_out
 from connector.model.charge import BreakdownLine, Charge, ChargeState
 from connector.model.explain import prorations
@@ -257,7 +257,7 @@ def policy_of(settings: Settings, unit: BillingUnit) -> Policy:
 
     The agreement may have its own charge date (a rule's name, or a day of the month) and its own first day.
     """
-    policy = _with_own(settings.policy, settings.payer_policies, (unit.payer.key,))
+    policy = _with_own(settings.policy, settings.payer_policies, names_of(unit.payer.key))
     rule = unit.root.charge_date
     if rule.isdigit():
         policy = replace(policy, charge_date="day_of_month", day=int(rule))
@@ -266,14 +266,14 @@ def policy_of(settings: Settings, unit: BillingUnit) -> Policy:
     if unit.root.collect_from is not None:
         policy = replace(policy, collect_from=max(policy.collect_from, unit.root.collect_from))
     members = [str(agreement.ref) for agreement in reversed(unit.agreements)]
-    return _with_own(policy, settings.agreement_policies, (unit.key, *members))
+    names = (name for key in (unit.key, *members) for name in (key.partition(":")[2], key))
+    return _with_own(policy, settings.agreement_policies, names)
 
 
-def _with_own(policy: Policy, own: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> Policy:
+def _with_own(policy: Policy, own: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> Policy:
     """`own` names a record by its id, or by its key with the PSA's name before it."""
-    for key in keys:
-        for name in (key.partition(":")[2], key):
-            policy = replace(policy, **own.get(name, {}))
+    for name in names:
+        policy = replace(policy, **own.get(name, {}))
     return policy
 
 

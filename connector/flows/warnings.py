@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from connector.flows.desk import Desk
+from connector.model.agreement import names_of
 from connector.model.charge import ChargeState
 from connector.model.explain import last_day
 from connector.store import charges, payers, units
@@ -37,7 +38,7 @@ def _unknown_names(desk: Desk, rows: Iterable[UnitRow]) -> Iterator[str]:
     rows = list(rows)
     if not rows:
         return
-    payer_ids = {id for row in rows for id in (row.payer, row.payer.partition(":")[2])}
+    payer_ids = {name for row in rows for name in names_of(row.payer)}
     psas = {row.key.partition(":")[0] for row in rows}
     members = {member for row in rows for member in row.members}
     agreement_ids = members | {f"{psa}:{m}" for psa in psas for m in members} | {row.key for row in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -35,7 +35,8 @@ class AgreementRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Payer:
-    """The bill-to company: the gateway's customer, the books' customer. `id` is the company's id in the PSA."""
+    """Who is debited: the bill-to company, or one location of it that pays by itself (a gateway customer of its own; in the PSA
+    and the books it is the company). `id` is the company's id in the PSA, `location` a word of the field mapping."""
 
     psa: str
     id: str
@@ -44,10 +45,38 @@ class Payer:
     books_id: str = ""  # the customer's id in the books, where the mapping knows it
     books_name: str = ""  # the name the customer has in the books, if it differs from `name`
     gateway_customer: str = ""  # the customer's id at the gateway, where the mapping knows it: proposed when a book is adopted
+    location: str = ""
 
     @property
     def key(self) -> str:
-        return f"{self.psa}:{self.id}"
+        """`psa:company`, or `psa:company@location`."""
+        return f"{self.psa}:{self.id}@{self.location}" if self.location else f"{self.psa}:{self.id}"
+
+    @classmethod
+    def of_key(cls, key: str, *, name: str = "", email: str = "") -> Payer:
+        """At least who it is; the name is the key where nobody knows it."""
+        psa, _, rest = key.partition(":")
+        id, _, location = rest.partition("@")
+        return cls(psa=psa, id=id, location=location, name=name or key, email=email)
+
+    def at(self, location: str) -> Payer:
+        """The location of this company that pays by itself; the company itself for an empty word."""
+        where = " ".join(location.split())
+        if not where:
+            return self
+        named = self.books_name or self.name
+        return replace(self, location=where, name=f"{self.name}, {where}", books_name=named, gateway_customer="")
+
+
+def company_of(payer: str) -> str:
+    """The key of the payer's company, whichever location pays: what the PSA's invoices name."""
+    return payer.partition("@")[0]
+
+
+def names_of(payer: str) -> tuple[str, ...]:
+    """How a person may call this payer in configuration and commands, the company's first, the location's own last."""
+    both = (company_of(payer), payer)
+    return tuple(dict.fromkeys(name for key in both for name in (key.partition(":")[2], key)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

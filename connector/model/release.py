@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
+from connector.model.agreement import company_of
 from connector.model.approval import NOT_APPROVED, Approval, is_wanted, standing
 from connector.model.charge import BreakdownLine
 from connector.model.explain import sum_up
@@ -345,7 +346,7 @@ def _bill_guards(facts: Facts, bill: PsaInvoice) -> Iterator[Reason]:
             message=f"invoice {bill.number} has a credit of {-bill.balance}",
             way_on="apply the credit to another invoice in the PSA",
         )
-    if bill.payer != facts.customer.payer:
+    if company_of(bill.payer) != company_of(facts.customer.payer):
         yield Reason(
             name="payer_differs",
             message=f"invoice {bill.number} is billed to another company than the agreement",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
-from connector.model.agreement import Agreement, BillingUnit, Grouped, Unusable
+from connector.model.agreement import Agreement, BillingUnit, Grouped, Unusable, company_of
 
 RENEWAL_GAP = timedelta(days=45)  # an agreement that starts this long after its namesake ended still continues it
 
@@ -20,7 +20,7 @@ def group(agreements: Iterable[Agreement], *, today: date, keys: Mapping[str, st
     units: dict[str, BillingUnit] = {}
     unusable: list[Unusable] = []
     for members in buckets:
-        wrong = _disagreement(members)
+        wrong = _disagreement(members) or _two_locations(members, today)
         if wrong:
             unusable.extend(wrong)
             continue
@@ -34,7 +34,7 @@ def _buckets(agreements: list[Agreement]) -> list[list[Agreement]]:
     alias = _renewals(agreements)
     for agreement in sorted(agreements, key=lambda a: (len(a.ref.id), a.ref.id)):
         group_id = alias.get(agreement.group, agreement.group)
-        by_group.setdefault((agreement.payer.key, group_id), []).append(agreement)
+        by_group.setdefault((company_of(agreement.payer.key), group_id), []).append(agreement)
     return list(by_group.values())
 
 
@@ -88,6 +88,21 @@ def _disagreement(members: list[Agreement]) -> list[Unusable]:
             )
             return [Unusable(ref=member.ref, name=member.name, reason=reason, message=message) for member in members]
     return []
+
+
+def _two_locations(members: list[Agreement], today: date) -> list[Unusable]:
+    """One bill cannot be taken half from each; one of them would pay for the other."""
+    alive = [member for member in members if member.ends is None or member.ends > today]
+    where = sorted({member.payer.location for member in alive})
+    if len(where) < 2:
+        return []
+    told = " and ".join(location or "the company itself" for location in where)
+    names = ", ".join(f"{member.name} (agreement {member.ref.id})" for member in alive)
+    message = (
+        f"{members[0].company_name}: these agreements share one bill but are paid by {told}: {names}. Give them one location"
+        " in the PSA, or bill them apart."
+    )
+    return [Unusable(ref=member.ref, name=member.name, reason="mixed_location", message=message) for member in members]
 
 
 def _unit(members: list[Agreement], *, today: date, keys: Mapping[str, str], taken: Iterable[str]) -> BillingUnit:
