@@ -17,6 +17,7 @@ from connector import (
     cli_doctor,
     cli_month,
     cli_payouts,
+    cli_reconcile,
     cli_recover,
     cli_run,
     cli_shadow,
@@ -25,12 +26,10 @@ from connector import (
 from connector.cli_common import (
     EXIT_BUSY,
     EXIT_CONFIG,
-    EXIT_DRIFT,
     EXIT_PROBLEM,
     ConfigOption,
     JsonOption,
     agent_of,
-    day,
     path_of,
     terminal,
 )
@@ -170,27 +169,6 @@ def status(config: ConfigOption = None, json_: JsonOption = False) -> None:
 
 
 @app.command()
-def reconcile(
-    config: ConfigOption = None,
-    since: Annotated[str | None, typer.Option(help="First day to check, e.g. 2026-01-01. Default: 92 days back.")] = None,
-    all_rows: Annotated[bool, typer.Option("--all", help="List every period, not only the mismatches.")] = False,
-    json_: JsonOption = False,
-) -> None:
-    """Compare PSA, gateway and books to the cent, and say what repairs each mismatch. Exit code 1 when there is one."""
-    from connector import show
-    from connector.flows.reconcile import reconcile as check
-
-    with agent_of(config, progress=not json_) as agent:
-        result = check(agent.desk, since=day(since))
-        if json_:
-            show.print_json(result)
-        else:
-            show.show_reconciliation(terminal(), result, rows=all_rows)
-        if not result.ties:
-            raise typer.Exit(EXIT_DRIFT)
-
-
-@app.command()
 def enrol(
     payer: Annotated[str, typer.Argument(help="Payer's id or name, as `connector enrol` lists them. Empty: list all.")] = "",
     config: ConfigOption = None,
@@ -218,6 +196,7 @@ for command in (
     *cli_run.COMMANDS,
     *cli_decisions.COMMANDS,
     *cli_doctor.COMMANDS,
+    *cli_reconcile.COMMANDS,
     *cli_payouts.COMMANDS,
     *cli_month.COMMANDS,
     *cli_attention.COMMANDS,

@@ -16,6 +16,7 @@ from rich.text import Text
 from connector.flows.mirror import Applied, Mirror
 from connector.flows.reconcile import Reconciliation
 from connector.model.agreement import Unusable
+from connector.model.drift import Drift
 from connector.model.money import Money
 from connector.model.subscription import Arm, Cancel, Change, Create, Subscription, TakeOver, Update
 from connector.overview import Overview
@@ -130,51 +131,33 @@ def differences(old: Subscription, new: Subscription) -> list[str]:
     return said or ["as the PSA says"]
 
 
-def show_reconciliation(console: Console, result: Reconciliation, *, rows: bool) -> None:
-    if rows:
-        listed = table(
-            f"Three-way check since {result.since.isoformat()}",
-            "payer: agreement",
-            "period",
-            "invoice",
-            "PSA",
-            "collected",
-            "in books",
-            "open",
-            "state",
-            right=("PSA", "collected", "in books", "open"),
-        )
-        for row in result.rows:
-            listed.add_row(
-                row.name,
-                str(row.period),
-                row.psa_number,
-                _amount(row.psa_total),
-                _amount(row.gateway_collected),
-                _amount(row.books_ours),
-                _amount(row.psa_open),
-                str(row.state or "no charge"),
-            )
-        console.print(listed)
-        console.print()
-    _show_drifts(console, result)
-
-
-def _show_drifts(console: Console, result: Reconciliation) -> None:
+def show_drifts(console: Console, result: Reconciliation) -> None:
     if result.ties:
-        console.print(Text(f"PSA, gateway and books agree to the cent in all {len(result.rows)} periods.", style="bold green"))
+        console.print(Text(verdict_of(result), style="bold green"))
         return
-    open_, waiting = [d for d in result.drifts if not d.waiting], [d for d in result.drifts if d.waiting]
-    console.print(Text(f"{len(open_)} mismatches, {len(waiting)} on their way, in {len(result.rows)} periods.", style="bold"))
-    for drift in (*open_, *waiting):
-        console.print(f"  {drift.kind}: {drift.name}, {drift.period}: {drift.message}", markup=False, highlight=False)
-        console.print(
-            f"      {'goes away by itself' if drift.waiting else 'repair: ' + drift.repair}", markup=False, highlight=False
-        )
+    console.print(Text(verdict_of(result), style="bold"))
+    for drift in in_order(result):
+        console.print(f"  {drift.id}  {drift.kind}: {about(drift)}: {drift.message}", markup=False, highlight=False)
+        console.print(f"            {way_on(drift)}", markup=False, highlight=False)
 
 
-def _amount(money: Money | None) -> str:
-    return "" if money is None else str(money)
+def in_order(result: Reconciliation) -> list[Drift]:
+    return sorted(result.drifts, key=lambda drift: drift.waiting)
+
+
+def verdict_of(result: Reconciliation) -> str:
+    if result.ties:
+        return f"PSA, gateway and books agree to the cent in all {len(result.rows)} periods."
+    waiting = sum(drift.waiting for drift in result.drifts)
+    return f"{len(result.drifts) - waiting} mismatches, {waiting} on their way, in {len(result.rows)} periods."
+
+
+def about(drift: Drift) -> str:
+    return f"{drift.name}, {drift.period}" if drift.period else drift.name
+
+
+def way_on(drift: Drift) -> str:
+    return "goes away by itself" if drift.waiting else f"repair: {drift.repair}"
 
 
 def show_overview(console: Console, facts: Overview) -> None:
@@ -247,7 +230,7 @@ def show_sync(console: Console, report: Mapping[str, Any]) -> None:
         if isinstance(data, dict) and data.get("error"):
             console.print(Text(f"{name}: {data['error']}", style="red"))
         elif isinstance(part, Reconciliation):
-            _show_drifts(console, part)
+            show_drifts(console, part)
         else:
             said = ", ".join(f"{key} {_count(value)}" for key, value in data.items() if value)
             console.print(f"{name}: {said or 'nothing to do'}", markup=False)

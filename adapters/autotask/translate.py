@@ -395,6 +395,7 @@ def invoice(found: wire.Invoice, items: Sequence[wire.Item], currency: str) -> P
         balance=nothing if paid or voided else whole,
         voided=voided,
         sort=_sort(items) if _kind(found, items) is PsaInvoiceKind.OTHER else None,
+        paid_on=found.paid,
     )
 
 

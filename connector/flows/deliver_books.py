@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from connector.errors import ConnectorError, Rejected
@@ -23,6 +24,7 @@ from connector.store.write_once import write_once
 
 WAIT = timedelta(hours=1)
 WAIT_UNAPPLIED = timedelta(hours=6)
+REPLACES = "replaces"  # in the link's detail: the payment that is voided before this one is entered in its place
 
 
 def look_ahead(desk: Desk, entries: Iterable[LedgerEntry]) -> Invoices:
@@ -64,8 +66,11 @@ def _case(desk: Desk, entry: LedgerEntry, ahead: Invoices) -> Case:
 
 
 def _pay(case: Case) -> Outcome:
-    invoice = _invoice(case, case.charge)
     link = case.link()
+    if link is not None and link.state is LinkState.INTENDED and link.detail.get(REPLACES):
+        case.books.void(link.detail[REPLACES])
+        case = replace(case, ahead={})  # the invoice is open again by as much
+    invoice = _invoice(case, case.charge)
     if link is not None and link.state is LinkState.LINKED:
         return _apply(case, link, invoice)
     if invoice is None and case.entry.at + timedelta(days=case.desk.settings.wait_days) > case.desk.now():

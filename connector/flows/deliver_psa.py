@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from connector.errors import Rejected
 from connector.flows import settled
@@ -24,6 +25,7 @@ WAIT = timedelta(hours=1)
 
 # Instead of a payment's id: looked at, and there was no room for one. Where the bill is made again it is looked at again.
 NOTHING_OF_OURS = "none"
+WRITTEN_ON = "dated"  # in the link's detail: the day that we wrote last, "" where we took it away
 
 
 def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
@@ -92,9 +94,12 @@ def _converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
     own = tuple(link.detail.get("own", ()))
     remember = partial(_remember, desk, link)
     state = PaidState(collected=_collected(desk, charge), dated=entry.on, own=own, remember=remember)
-    record = desk.psa.record_paid(charge.psa_invoice, settled.with_others(desk, charge, state))
+    state = settled.with_others(desk, charge, state)
+    record = desk.psa.record_paid(charge.psa_invoice, state)
     with desk.store.begin() as tx:
-        detail = {"own": list(record.own), "recorded": record.recorded.minor}
+        detail: dict[str, Any] = {"own": list(record.own), "recorded": record.recorded.minor}
+        if record.wrote:
+            detail[WRITTEN_ON] = state.dated.isoformat() if record.recorded else ""
         links.linked(tx, link, target=",".join(record.own) or "adopted", detail=detail, now=desk.now())
     return record
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from connector.flows import collect, settled, told_of_reversals
+from connector.flows import collect, reconcile_payments, reconcile_payouts, settled, told_of_reversals
 from connector.flows.desk import Desk
 from connector.flows.reconcile_facts import Facts, read_facts
 from connector.flows.reconcile_rows import row_of
@@ -47,7 +47,11 @@ def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
     facts = read_facts(desk, subjects)
     _hand_over(desk, subjects, facts)
     rows = tuple(row_of(desk, subject, facts) for subject in subjects)
-    drifts = (*(drift for row in rows for drift in compare(row)), *unplaced_bills(desk, bills, since=since))
+    drifts = (
+        *(drift for row in rows for drift in compare(row)),
+        *unplaced_bills(desk, bills, since=since),
+        *reconcile_payouts.compared(desk, since=since),
+    )
     waiting = sum(drift.waiting for drift in drifts)
     with desk.store.begin() as tx:
         settings.set(tx, CHECKED, {"open": len(drifts) - waiting, "waiting": waiting}, now=desk.now())
@@ -74,16 +78,24 @@ def _hand_over(desk: Desk, subjects: Sequence[Subject], facts: Facts) -> None:
     for subject in subjects:
         if subject.moved():
             _deliver_again(desk, subject, "")
-        elif _can_be_applied(subject, facts) and not told_of_reversals.left_alone(desk, subject.entries, facts.journals):
+        elif _is_to_be_applied(desk, subject, facts):
             _deliver_again(desk, subject, "books:")
         elif _is_settled_by_others(desk, subject, facts):
             _deliver_again(desk, subject, "psa:")
 
 
-def _can_be_applied(subject: Subject, facts: Facts) -> bool:
+def _is_to_be_applied(desk: Desk, subject: Subject, facts: Facts) -> bool:
+    """Unless a person took it off, whether they have said already that it is right so or not."""
+    if any(reconcile_payments.is_let_go(facts, entry) for entry in subject.entries):
+        return False
+    return _can_be_applied(desk, subject, facts) and not told_of_reversals.left_alone(desk, subject.entries, facts.journals)
+
+
+def _can_be_applied(desk: Desk, subject: Subject, facts: Facts) -> bool:
     """The invoice was deleted in the books and entered again, so that our payment on it became the customer's credit."""
     open_ = [invoice for invoice in facts.books(subject) if invoice.balance.minor > 0]
-    return bool(open_) and facts.unapplied(subject.entries, subject.currency).minor > 0
+    loose = reconcile_payments.unapplied(subject, facts, reconcile_payments.changed(desk, subject, facts))
+    return bool(open_) and loose.minor > 0
 
 
 def _is_settled_by_others(desk: Desk, subject: Subject, facts: Facts) -> bool:

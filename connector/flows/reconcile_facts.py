@@ -15,6 +15,8 @@ from connector.model.charge import Charge, ChargeState
 from connector.model.invoice import BooksInvoice, Posted
 from connector.model.ledger import LedgerEntry
 from connector.model.money import Money, total
+from connector.store import touched
+from connector.store.links import Link
 
 _AT_THE_GATEWAY = (ChargeState.RELEASED, ChargeState.PAID, ChargeState.ENDED)
 
@@ -25,6 +27,8 @@ class Facts:
     numbered: Mapping[str, Sequence[BooksInvoice]]  # all that the books have of a number
     of_payer: Mapping[tuple[str, str], Sequence[BooksInvoice]]  # of these the payer's own, by payer and number
     posted: Mapping[str, Posted]  # by ledger entry key
+    linked: Mapping[str, Link]  # by ledger key, to which payment in the books
+    accepted: Mapping[tuple[str, str], frozenset[str]]  # by ledger key and payment, what somebody changed and said is right so
     adopted: frozenset[str]  # ledger entry keys whose payment a person had entered in the books
     journals: Mapping[str, Money]  # by ledger entry key, what our journals took away, or gave again where that was undone
 
@@ -51,14 +55,19 @@ class Facts:
 def read_facts(desk: Desk, subjects: Sequence[Subject]) -> Facts:
     numbers = {subject.number for subject in subjects if subject.number}
     keys = {entry.key for subject in subjects for entry in subject.entries}
-    posted, adopted = _posted(desk, keys)
+    linked = _linked(desk, keys)
+    posted = _posted(desk, linked)
+    with desk.store.read() as tx:
+        accepted = touched.accepted(tx)
     numbered = desk.books.invoices(numbers) if desk.books is not None and numbers else {}
     return Facts(
         collected=_collected(desk, [charge for s in subjects for charge in s.charges]),
         numbered=numbered,
         of_payer={(s.payer, s.number): _of_payer(desk, s, numbered.get(s.number, ())) for s in subjects if s.number},
         posted=posted,
-        adopted=adopted,
+        linked=linked,
+        accepted=accepted,
+        adopted=frozenset(key for key, link in linked.items() if link.detail.get("adopted")),
         journals=deliver_reversals.in_books(desk, keys),
     )
 
@@ -84,10 +93,12 @@ def _collected(desk: Desk, recorded: Sequence[Charge]) -> dict[str, Money]:
     return result
 
 
-def _posted(desk: Desk, keys: set[str]) -> tuple[dict[str, Posted], frozenset[str]]:
+def _linked(desk: Desk, keys: set[str]) -> dict[str, Link]:
     if desk.books is None:
-        return {}, frozenset()
-    mine = {key: link for key, link in relinked(desk, desk.books.name).items() if link.target and key in keys}
-    found = desk.books.posted({link.target for link in mine.values()}) if mine else {}
-    posted = {key: found[link.target] for key, link in mine.items() if link.target in found}
-    return posted, frozenset(key for key, link in mine.items() if link.detail.get("adopted"))
+        return {}
+    return {key: link for key, link in relinked(desk, desk.books.name).items() if link.target and key in keys}
+
+
+def _posted(desk: Desk, linked: Mapping[str, Link]) -> dict[str, Posted]:
+    found = desk.books.posted({link.target for link in linked.values()}) if desk.books is not None and linked else {}
+    return {key: found[link.target] for key, link in linked.items() if link.target in found}

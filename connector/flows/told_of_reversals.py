@@ -44,7 +44,10 @@ def _touched(desk: Desk, payer: str, entries: Sequence[LedgerEntry]) -> list[Tol
     mine = {payer, *(e.key for e in entries), *(lost_key(e) for e in entries)}
     with desk.store.read() as tx:
         found = [one for one in touched.open_(tx) if one.source in mine]
-    return [Told(kind="touched_in_books", message=one.said, repair=touched.todo(one)) for one in found]
+    return [
+        Told(kind="touched_in_books", message=one.said, repair=touched.todo(one), about=f"{one.record}:{one.what}")
+        for one in found
+    ]
 
 
 def _is_undone(entries: Sequence[LedgerEntry], key: str) -> bool:

@@ -6,8 +6,11 @@ psa_invoice_missing     collected, and the bill is gone
 psa_payment_missing     collected, and the PSA does not show it
 partly_paid             collected in part, which this PSA cannot hold: it shows the invoice open
 psa_payment_extra       went back, and the PSA still shows it
-books_payment_missing   collected, and the books do not have it
+psa_payment_date        the PSA shows it as paid on another day
+psa_other_payer         the bill belongs to another company than the one that was charged
+books_payment_missing   collected, and the books do not have it (any more)
 books_payment_extra     the books have more than was collected
+books_payment_*         amount, date, customer, invoice: changed there, see `payment_check`
 books_other_customer    the books' invoice of this number is another customer's, and the payer has none
 books_unapplied         the books have it as the customer's credit, not on the invoice
 collected_too_much      more was collected than billed
@@ -30,14 +33,18 @@ currency_differs        the bill is in another currency than its charge; nothing
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 from connector.model.agreement import BillingUnit
 from connector.model.charge import ChargeState
 from connector.model.decision import ChargeDecision
 from connector.model.invoice import PsaInvoice
+from connector.model.mend import Mend, MendKind
 from connector.model.money import Money, total
+from connector.model.payment_check import PaymentDrift
 from connector.model.period import Period
 
 SYNC = "connector sync --once"
@@ -46,13 +53,17 @@ RETRY = "put that right, then: connector retry (its number: connector parked)"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """Something about one row that is no difference of its amounts. `unsaid`: an amount that is entered nowhere because of it."""
+    """Something about one row that is no difference of its amounts. `unsaid`: an amount that is entered nowhere because of it.
+
+    `about`: which of several of its kind.
+    """
 
     kind: str
     message: str
     repair: str
     waiting: bool = False
     unsaid: Money | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +102,15 @@ class Row:
     further_numbers: str = ""  # other bills of the same period that are due and open
     further_open: Money | None = None
     told: tuple[Told, ...] = ()
+    number: int = 0  # of the charge: more than 0 for a supplementary one
+    charges: tuple[str, ...] = ()  # ids, where several stand for one bill
+    payments: tuple[PaymentDrift, ...] = ()  # what somebody changed of our payments in the books
+    accepted: Money | None = None  # what the books show too little, and a person said that it is right so
+    late_psa: str = ""  # since when a delivery waits that should have been there by now, and for what
+    late_books: str = ""
+    paid_on: date | None = None  # the day under which the PSA shows it as paid, where it keeps one
+    paid_as_written: date | None = None  # the day that we wrote there
+    other_payer: str = ""  # the company whose bill it is in the PSA, where another one was charged
 
     @property
     def currency(self) -> str:
@@ -110,15 +130,32 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drift:
-    """One difference, and the command or act that repairs it. `waiting`: it goes away by itself."""
+    """One difference, and the command or act that repairs it. `waiting`: it goes away by itself.
+
+    `about`: which of several of its kind in one period (a ledger key, a record, a payout). `mend`: what `connector repair`
+    does about it.
+    """
 
     kind: str
     unit: str
     name: str
-    period: Period
+    period: Period | None
     message: str
     repair: str
     waiting: bool = False
+    about: str = ""
+    amount: Money | None = None
+    mend: Mend | None = None
+
+    @property
+    def id(self) -> str:
+        """The same each time it is found: made of what it is about, not of what is said about it."""
+        parts = (self.kind, self.unit, self.period.start.isoformat() if self.period else "", self.about)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+
+
+def mended_by(drift: Drift, mend: Mend) -> Drift:
+    return replace(drift, mend=mend, repair=f"connector repair {drift.id}")
 
 
 def compare(row: Row) -> tuple[Drift, ...]:
@@ -128,9 +165,9 @@ def compare(row: Row) -> tuple[Drift, ...]:
             f"invoice {row.psa_number} is in {row.psa_total.currency}, its charge in {row.currency}: nothing is collected for it"
         )
         return (_drift(row, "currency_differs", said, "correct the currency in the PSA, or collect this one outside autopay"),)
-    known = (*_psa(row), *_books(row), *_amounts(row))
+    known = (*_psa(row), *_payer(row), *_books(row), *_amounts(row))
     # A difference of the balances that follows from one of these is not told twice.
-    told = (_drift(row, one.kind, one.message, one.repair, waiting=one.waiting) for one in row.told)
+    told = (_drift(row, one.kind, one.message, one.repair, waiting=one.waiting, about=one.about) for one in row.told)
     return (*_ledger(row), *known, *(() if known else _balances(row)), *_uncollected(row), *told)
 
 
@@ -146,8 +183,20 @@ def unplaced(unit: BillingUnit, period: Period, invoice: PsaInvoice) -> Drift:
     )
 
 
-def _drift(row: Row, kind: str, message: str, repair: str, *, waiting: bool = False) -> Drift:
-    return Drift(kind=kind, unit=row.unit, name=row.name, period=row.period, message=message, repair=repair, waiting=waiting)
+def _drift(
+    row: Row, kind: str, message: str, repair: str, *, waiting: bool = False, about: str = "", amount: Money | None = None
+) -> Drift:
+    return Drift(
+        kind=kind,
+        unit=row.unit,
+        name=row.name,
+        period=row.period,
+        message=message,
+        repair=repair,
+        waiting=waiting,
+        about=about or (str(row.number) if row.number else ""),
+        amount=amount,
+    )
 
 
 def _ledger(row: Row) -> Iterator[Drift]:
@@ -171,10 +220,28 @@ def _psa(row: Row) -> Iterator[Drift]:
         yield _drift(row, "partly_paid", f"{said} hold this", repair)
     elif row.psa_paid < row.ledger and row.psa_open is not None and row.psa_open.minor > 0:
         said = f"invoice {row.psa_number} shows {row.psa_paid} paid in the PSA, the gateway collected {row.ledger}"
-        yield _undelivered(row, "psa_payment_missing", said, row.pending_psa, row.parked_psa, "enter the payment in the PSA")
+        missing = _undelivered(row, "psa_payment_missing", said, row.pending_psa, row.parked_psa, "", late=row.late_psa)
+        again = Mend(kind=MendKind.DELIVER, target="psa", keys=row.charges or (row.charge,))
+        yield missing if row.pending_psa or row.parked_psa else mended_by(missing, again)
     elif row.went_back and row.psa_paid > row.to_show and (row.pending_psa or row.parked_psa):
         said = f"{row.went_back} went back to the payer, invoice {row.psa_number} still shows {row.psa_paid} paid in the PSA"
-        yield _undelivered(row, "psa_payment_extra", said, row.pending_psa, row.parked_psa, "take the payment back in the PSA")
+        by_hand = "take the payment back in the PSA"
+        yield _undelivered(row, "psa_payment_extra", said, row.pending_psa, row.parked_psa, by_hand, late=row.late_psa)
+    elif row.paid_on and row.paid_as_written and row.paid_on != row.paid_as_written:
+        yield _paid_date(row, row.paid_on.isoformat(), row.paid_as_written.isoformat())
+
+
+def _payer(row: Row) -> Iterator[Drift]:
+    if row.other_payer and row.ledger:
+        said = f"invoice {row.psa_number} is billed to company {row.other_payer} in the PSA, and another one was charged for it"
+        repair = "bill it to the company that was charged, or refund the payment in the gateway's dashboard"
+        yield _drift(row, "psa_other_payer", said, repair)
+
+
+def _paid_date(row: Row, shown: str, written: str) -> Drift:
+    """Whoever entered another day has to take it away: the agent changes only what it wrote itself."""
+    said = f"invoice {row.psa_number} was paid on {written}; somebody changed that to {shown} in the PSA"
+    return _drift(row, "psa_payment_date", said, f"set the paid date of invoice {row.psa_number} to {written} in the PSA")
 
 
 def _books(row: Row) -> Iterator[Drift]:
@@ -186,20 +253,33 @@ def _books(row: Row) -> Iterator[Drift]:
         yield _drift(row, "books_other_customer", f"{said}, and the payer has none of this number", repair)
     if not row.writes_books:
         return
+    yield from (_changed(row, one) for one in row.payments if not one.accepted)
     ours = row.books_ours or Money.zero(row.currency)
-    if ours != row.to_show:
+    if ours + total((one.lacks for one in row.payments), row.currency) != row.to_show:
         kind = "books_payment_missing" if ours < row.ledger else "books_payment_extra"
         said = f"the books have {ours} of it, the gateway collected {row.ledger}"
-        yield _undelivered(row, kind, said, row.pending_books, row.parked_books, "correct the payment in the books")
+        by_hand = "correct the payment in the books"
+        yield _undelivered(row, kind, said, row.pending_books, row.parked_books, by_hand, late=row.late_books)
     elif row.books_unapplied:
         said = f"{row.books_unapplied} of our payment is the customer's credit in the books, not applied to an invoice"
         by_hand = "refund it to the payer, or apply it to another invoice of theirs"
-        yield _undelivered(row, "books_unapplied", said, row.pending_books, row.parked_books, by_hand)
+        found = _undelivered(row, "books_unapplied", said, row.pending_books, row.parked_books, by_hand, late=row.late_books)
+        again = Mend(kind=MendKind.DELIVER, target="books", keys=row.charges or (row.charge,))
+        fits = row.books_open is not None and row.books_open.minor > 0 and not (row.pending_books or row.parked_books)
+        yield mended_by(found, again) if fits else found
 
 
-def _undelivered(row: Row, kind: str, said: str, pending: bool, parked: str, by_hand: str) -> Drift:
+def _changed(row: Row, one: PaymentDrift) -> Drift:
+    found = _drift(row, one.kind, one.message, one.by_hand, about=one.key, amount=one.lacks or None)
+    return mended_by(found, one.mend) if one.mend is not None else found
+
+
+def _undelivered(row: Row, kind: str, said: str, pending: bool, parked: str, by_hand: str, *, late: str) -> Drift:
+    """What should have been there long ago does not go away by itself any more."""
     if parked:
         return _drift(row, kind, f"{said}: {parked}", RETRY)
+    if pending and late:
+        return _drift(row, kind, f"{said}; stale: {late}", "put that right; connector status shows what it waits for")
     return _drift(row, kind, said, SYNC if pending else by_hand, waiting=pending)
 
 
@@ -235,6 +315,8 @@ def _did_not_fit(row: Row) -> bool:
 def _balances(row: Row) -> Iterator[Drift]:
     if row.books_open is None or row.psa_open is None or row.books_open == row.psa_open:
         return
+    if row.accepted is not None and row.books_open - row.psa_open == row.accepted:
+        return  # a person said that the books are right so
     said = f"invoice {row.psa_number} is open with {row.psa_open} in the PSA and {row.books_open} in the books"
     if not row.writes_psa and row.ledger and row.psa_open - row.books_open == row.ledger:
         yield _drift(row, "balances_differ", f"{said}: the accounting sync brings our payment to the PSA", SYNC, waiting=True)

@@ -44,6 +44,7 @@ class PsaInvoice:
     balance: Money
     voided: bool = False
     sort: OtherSort | None = None  # of kind OTHER only; None: a down payment, or nobody can tell
+    paid_on: date | None = None  # where the PSA keeps with the invoice the day on which all of it was paid
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -151,6 +151,15 @@ def retire(tx: Connection, link: Link, *, now: datetime) -> None:
     _write(tx, stored, now, {"state": LinkState.RETIRED})
 
 
+def unlink(tx: Connection, link: Link, *, now: datetime, detail: dict[str, Any] | None = None) -> Link:
+    """Its target was removed by a person, or is to be: about to be made once more, under the same key and as a further attempt.
+
+    `detail` replaces what is there. RetryLater when another process sent or linked since `link` was read.
+    """
+    changes = {"state": LinkState.INTENDED, "target": "", "fingerprint": "", "sent_at": None, "detail": detail or {}}
+    return _change(tx, link, now=now, **changes)
+
+
 def move(tx: Connection, link: Link, *, source: str, now: datetime) -> Link:
     """The same target now belongs to another source. Rejected when that one has a link of its own."""
     stored = _stored(tx, link)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from connector.store.schema import books_touched as table
 
 AS_IT_WAS = "as it was again"
+CHANGED_AGAIN = "changed again"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +37,7 @@ def note(tx: Connection, *, kind: str, source: str, record: str, what: str, said
     if known is not None:
         return False
     superseded = update(table).where(table.c.source == source, table.c.record == record, table.c.what == what, _OPEN)
-    tx.execute(superseded.values(settled_at=now, settled_by="changed again"))
+    tx.execute(superseded.values(settled_at=now, settled_by=CHANGED_AGAIN))
     values = {"kind": kind, "source": source, "record": record, "what": what, "said": said, "at": now, "settled_by": ""}
     tx.execute(insert(table).values(values))
     return True
@@ -52,6 +53,18 @@ def as_it_was(tx: Connection, source: str, record: str, *, but: frozenset[str], 
     """Everything of this record that is not so any more (`but`: what still is)."""
     row = update(table).where(table.c.source == source, table.c.record == record, table.c.what.not_in(but), _OPEN)
     tx.execute(row.values(settled_at=now, settled_by=AS_IT_WAS))
+
+
+def accepted(tx: Connection) -> dict[tuple[str, str], frozenset[str]]:
+    """By source and record, what of it was changed last and a person said is right so."""
+    latest: dict[tuple[str, str, str], str] = {}
+    for row in tx.execute(select(*_FIELDS, table.c.settled_by).order_by(table.c.id)):
+        latest[row.source, row.record, row.what] = row.settled_by
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for (source, record, what), by in latest.items():
+        if by and by not in (AS_IT_WAS, CHANGED_AGAIN):
+            found[source, record] = found.get((source, record), frozenset()) | {what}
+    return found
 
 
 def open_(tx: Connection) -> list[Touched]:

@@ -35,6 +35,7 @@ LEAVES_WORK = {
     "dismiss": ("1", *ME),
     "pause": ME,
     "release": ("--all", "--name", "cap", "--yes", *ME),
+    "repair": ("0a1b2c3d", "--yes", *ME),
     "resume": ME,
     "retry": ("--all", *ME),
 }

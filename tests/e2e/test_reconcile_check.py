@@ -207,7 +207,7 @@ def test_a_payment_that_the_bookkeeper_deleted_shows_and_is_not_made_again(tmp_p
         assert m.books("Payment") == []
         drift = only(m)
         assert (drift.kind, drift.waiting) == ("books_payment_missing", False)
-        assert drift.repair == "correct the payment in the books"
+        assert drift.repair == f"connector repair {drift.id}"
 
 
 def test_an_amount_that_the_bookkeeper_changed_shows_and_is_left_alone(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_an_amount_that_the_bookkeeper_changed_shows_and_is_left_alone(tmp_path:
 
         assert in_books(m)["TotalAmt"] == 450
         drift = only(m)
-        assert drift.kind == "books_payment_missing"
+        assert drift.kind == "books_payment_amount"
         assert "450.00 USD" in drift.message
         assert "500.00 USD" in drift.message
 
@@ -233,7 +233,7 @@ def test_a_payment_that_somebody_deleted_in_the_psa_shows_and_is_not_made_again_
 
         assert m.psa_payments() == []
         drift = only(m)
-        assert (drift.kind, drift.repair) == ("psa_payment_missing", "enter the payment in the PSA")
+        assert (drift.kind, drift.repair) == ("psa_payment_missing", f"connector repair {drift.id}")
 
 
 def test_a_cheque_entered_in_the_books_alone_is_named_with_both_balances(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ class Bookkeeper:
 
     def actions(self) -> dict[str, Callable[..., Any]]:
         names = (
-            "enter_customer enter_invoice enter_payment enter_credit_memo delete_invoice void_invoice delete_payment void_payment"
-            " edit_payment move_payment make_deposit undo_deposit take_out_of_deposit enter_journal delete_journal"
-            " delete_transfer close_books rename_customer merge_customers deactivate_customer add_account deactivate_account"
-            " disconnect reconnect"
+            "enter_customer enter_invoice enter_payment enter_credit_memo delete_invoice void_invoice delete_payment"
+            " void_payment edit_payment move_payment give_payment_to make_deposit undo_deposit take_out_of_deposit"
+            " enter_journal delete_journal delete_transfer close_books rename_customer merge_customers deactivate_customer"
+            " add_account deactivate_account disconnect reconnect"
         )
         return {name: getattr(self, name) for name in names.split()}
 
@@ -95,6 +95,12 @@ class Bookkeeper:
         if number is not None:
             lines = self._lines(ref(payment, "CustomerRef"), payment["TotalAmt"], number)
             self._company.update("Payment", self._handle(freed) | {"sparse": True, "Line": lines})
+
+    def give_payment_to(self, id: str, customer_name: str) -> None:
+        """Another customer is chosen on it: what it was applied to is let go, as the screen does."""
+        payment = self._company.get("Payment", id)
+        customer = self._company.named("Customer", customer_name)["Id"]
+        self._company.update("Payment", self._handle(payment) | {"sparse": True, "CustomerRef": {"value": customer}, "Line": []})
 
     def make_deposit(self, payment_ids: list[str], dated: Day | None = None, fee: Amount = 0, into: str = "Checking") -> str:
         payments = [self._company.get("Payment", id) for id in payment_ids]
