@@ -322,6 +322,7 @@ def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings
         invoice_early_days=config.charging.invoice_early_days,
         psa_payments=config.write_back.psa_payments,
         books_payments=config.write_back.books == "connector",
+        books_sync=config.write_back.books == "psa_sync",
         wait_days=config.write_back.wait_days,
         return_url=str(config.serve.public_url or ""),
         durable_link=_durable_link(config),

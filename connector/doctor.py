@@ -97,6 +97,10 @@ def _owners(desk: Desk) -> Iterator[Line]:
         yield Line(name="write_back.psa_payments", state=State.PROBLEM, message=message)
     else:
         yield Line(name="write_back.psa_payments", state=State.OK, message=desk.settings.psa_payments)
+    if desk.books is not None and not desk.settings.books_payments:
+        nobody = "off: the agent writes no payment to the books, and does not look whether anybody does"
+        sync = "psa_sync: the agent writes no payment to the books, and tells when one does not arrive there"
+        yield Line(name="write_back.books", state=State.OK, message=sync if desk.settings.books_sync else nobody)
 
 
 def _clock(desk: Desk) -> Iterator[Line]:

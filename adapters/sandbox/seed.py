@@ -19,6 +19,7 @@ from adapters.sandbox.connectwise.records import OFFICE
 from adapters.sandbox.connectwise.tables import Row, as_date
 from adapters.sandbox.office import Office
 from adapters.sandbox.seed_autotask import seed as seed_autotask
+from adapters.sandbox.syncs import Syncs
 from adapters.sandbox.world import START, World
 
 PARTNERS = ("connectwise", "stripe", "quickbooks", "office")
@@ -98,6 +99,8 @@ def build_world(
         if "office" in partners:
             world.add(office)
         _fill(world, office, agreements, lines)
+    if "office" in partners and "quickbooks" in partners:
+        world.add(Syncs(world))
     return world
 
 

@@ -92,5 +92,10 @@ def _warnings(config: Config) -> Iterator[str]:
             "warning: write_back.psa_payments is not chosen, so no payment is written to the PSA; choose connector, "
             "or accounting_sync when another tool already brings payments there"
         )
+    if config.write_back.psa_payments == "accounting_sync" and (config.books is None or config.write_back.books == "off"):
+        yield (
+            "warning: write_back.psa_payments is accounting_sync, but the agent writes no payment to the books either, so"
+            " nothing is there that a sync could bring to the PSA; set one of write_back.books and psa_payments to connector"
+        )
     if config.sandbox.url is not None:
         yield f"warning: sandbox.url is set, so the clock is the sandbox's ({config.sandbox.url}); remove it for real partners"

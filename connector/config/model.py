@@ -256,10 +256,27 @@ class WriteBack(Part):
     psa_payments: Literal["connector", "accounting_sync"] | None = Field(
         None, description="Who writes payments to the PSA. Has no default: until it is chosen the agent writes none there."
     )
-    books: Literal["connector", "off"] = Field("connector", description="Whether the agent writes payments to the books.")
-    wait_days: int = Field(
-        5, ge=0, le=60, description="How long a payment waits for its invoice in the books before it is posted unapplied."
+    books: Literal["connector", "psa_sync", "off"] = Field(
+        "connector",
+        description="Who writes payments to the books. psa_sync: the PSA's own sync (or another tool) brings them from the PSA;"
+        " the agent writes none there and tells when one does not arrive. off: nobody that the agent knows of.",
     )
+    wait_days: int = Field(
+        5,
+        ge=0,
+        le=60,
+        description="How long a payment waits for its invoice in the books before it is posted unapplied, and how long another"
+        " writer may take for it before it needs attention.",
+    )
+
+    @model_validator(mode="after")
+    def _one_begins(self) -> WriteBack:
+        if self.psa_payments == "accounting_sync" and self.books == "psa_sync":
+            raise ValueError(
+                "books: psa_sync and psa_payments: accounting_sync each wait for the other, so no payment would be written"
+                " anywhere; one of them should be connector"
+            )
+        return self
 
 
 class LimitsConfig(Part):
@@ -320,6 +337,15 @@ class Config(Part):
     schedule: Schedule = Field(Schedule(), description="How often each flow runs.")
     serve: Serve = Field(Serve(), description="Health and status page.")
     sandbox: SandboxConfig = Field(SandboxConfig(), description="For trying the agent out.")
+
+    @model_validator(mode="after")
+    def _payments_of_the_method(self) -> Config:
+        if self.books is not None and self.write_back.books == "psa_sync" and self.books.method != "payments_only":
+            raise ValueError(
+                f"write_back.books: psa_sync does not go with books.method: {self.books.method}, which books payouts from"
+                " payments that the agent wrote; use payments_only"
+            )
+        return self
 
     @field_validator("instance")
     @classmethod

@@ -41,8 +41,9 @@ class Settings:
     invoice_early_days: int
     psa_payments: str | None  # connector | accounting_sync
     books_payments: bool
-    wait_days: int  # how long a payment waits for its invoice in the books before it is posted unapplied
+    wait_days: int  # how long a payment waits for its invoice in the books, and how long another writer may take
     return_url: str
+    books_sync: bool = False  # the PSA's own sync writes payments to the books: there we only watch
     durable_link: Callable[[str], str] | None = None  # payer key -> link that the agent itself serves
     payer_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # id or key -> fields of Policy that differ
     agreement_policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -88,6 +88,8 @@ def _with_payments(desk: Desk, subject: Subject, facts: Facts, row: Row) -> Row:
         paid_on=subject.bill.paid_on if subject.bill else None,
         paid_as_written=_written_on(desk, subject),
         other_payer=_other_payer(subject),
+        sync_to_books=desk.books is not None and desk.settings.books_sync,
+        overdue=_overdue(desk, subject.entries),
     )
 
 
@@ -107,6 +109,12 @@ def _other_payer(subject: Subject) -> str:
     charged = company_of(subject.charge.payer) if subject.charge else ""
     billed = subject.bill.payer if subject.bill else ""
     return billed if charged and billed and charged != billed else ""
+
+
+def _overdue(desk: Desk, entries: Sequence[LedgerEntry]) -> int | None:
+    """Days after which another writer should have brought all of it, once they are over."""
+    days = desk.settings.wait_days
+    return days if entries and max(entry.at for entry in entries) + timedelta(days=days) <= desk.now() else None
 
 
 def _recorded(desk: Desk, subject: Subject) -> Money | None:

@@ -4,6 +4,8 @@ kind                    what it means
 ledger_behind           the gateway moved money that the ledger does not have, or the other way round
 psa_invoice_missing     collected, and the bill is gone
 psa_payment_missing     collected, and the PSA does not show it
+psa_payment_awaited     another tool writes payments to the PSA, and this one is not there (or not taken back) yet, or too late
+books_payment_awaited   the same of the books
 partly_paid             collected in part, which this PSA cannot hold: it shows the invoice open
 psa_payment_extra       went back, and the PSA still shows it
 psa_payment_date        the PSA shows it as paid on another day
@@ -38,6 +40,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
+from connector.model import awaited
 from connector.model.agreement import BillingUnit
 from connector.model.charge import ChargeState
 from connector.model.decision import ChargeDecision
@@ -111,6 +114,8 @@ class Row:
     paid_on: date | None = None  # the day under which the PSA shows it as paid, where it keeps one
     paid_as_written: date | None = None  # the day that we wrote there
     other_payer: str = ""  # the company whose bill it is in the PSA, where another one was charged
+    sync_to_books: bool = False  # the PSA's own sync brings payments there
+    overdue: int | None = None  # the days that another writer had, once they are over
 
     @property
     def currency(self) -> str:
@@ -209,6 +214,7 @@ def _ledger(row: Row) -> Iterator[Drift]:
 def _psa(row: Row) -> Iterator[Drift]:
     """Others pay in the PSA too: less than ours is missing, more is nobody's business unless something of ours is to go."""
     if not row.writes_psa:
+        yield from _awaited(row, awaited.in_psa(row))
         return
     if row.psa_paid is None:
         if row.ledger:
@@ -252,6 +258,7 @@ def _books(row: Row) -> Iterator[Drift]:
         )
         yield _drift(row, "books_other_customer", f"{said}, and the payer has none of this number", repair)
     if not row.writes_books:
+        yield from _awaited(row, awaited.in_books(row) if row.sync_to_books else None)
         return
     yield from (_changed(row, one) for one in row.payments if not one.accepted)
     ours = row.books_ours or Money.zero(row.currency)
@@ -272,6 +279,11 @@ def _books(row: Row) -> Iterator[Drift]:
 def _changed(row: Row, one: PaymentDrift) -> Drift:
     found = _drift(row, one.kind, one.message, one.by_hand, about=one.key, amount=one.lacks or None)
     return mended_by(found, one.mend) if one.mend is not None else found
+
+
+def _awaited(row: Row, one: awaited.Awaited | None) -> Iterator[Drift]:
+    if one is not None:
+        yield _drift(row, one.kind, one.message, one.repair, waiting=one.waiting)
 
 
 def _undelivered(row: Row, kind: str, said: str, pending: bool, parked: str, by_hand: str, *, late: str) -> Drift:
@@ -318,9 +330,6 @@ def _balances(row: Row) -> Iterator[Drift]:
     if row.accepted is not None and row.books_open - row.psa_open == row.accepted:
         return  # a person said that the books are right so
     said = f"invoice {row.psa_number} is open with {row.psa_open} in the PSA and {row.books_open} in the books"
-    if not row.writes_psa and row.ledger and row.psa_open - row.books_open == row.ledger:
-        yield _drift(row, "balances_differ", f"{said}: the accounting sync brings our payment to the PSA", SYNC, waiting=True)
-        return
     yield _drift(row, "balances_differ", said, "enter the missing payment or credit where it is missing")
 
 

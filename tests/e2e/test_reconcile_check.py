@@ -252,7 +252,7 @@ def test_what_the_accounting_sync_has_not_brought_yet_goes_away_by_itself(tmp_pa
     with msp(tmp_path, agreements=0, write_back={"psa_payments": "accounting_sync"}) as m:
         paid(m)
 
-        assert (only(m).kind, only(m).waiting) == ("balances_differ", True)
+        assert (only(m).kind, only(m).waiting) == ("psa_payment_awaited", True)
 
         m.act("office.record_payment", invoice="10401", amount="500.00", member="Sync")
 

@@ -161,8 +161,27 @@ def test_balances_that_differ_for_a_reason_of_their_own_are_named() -> None:
 def test_what_the_accounting_sync_brings_goes_away_by_itself() -> None:
     changes = {"writes_psa": False, "psa_paid": ZERO, "psa_open": usd("500"), "psa_recorded": None}
 
-    assert only(row(**changes)).waiting
-    assert not only(row(**{**changes, "psa_open": usd("490"), "psa_paid": usd("10")})).waiting
+    assert (only(row(**changes)).kind, only(row(**changes)).waiting) == ("psa_payment_awaited", True)
+    assert "500.00 USD of invoice 10401 to the PSA within 5 days" in only(row(**changes, overdue=5)).message
+    assert not only(row(**changes, overdue=5)).waiting
+
+
+def test_what_the_accounting_sync_does_not_take_back_is_told_too() -> None:
+    back = {"writes_psa": False, "ledger": ZERO, "gateway_collected": ZERO, "went_back": usd("500"), "books_ours": ZERO}
+
+    late = only(row(**back, books_open=usd("500"), overdue=5))
+    assert (late.kind, late.waiting) == ("psa_payment_awaited", False)
+    assert "not taken back 500.00 USD" in late.message
+
+
+def test_what_the_psa_sync_does_not_bring_to_the_books_is_told_after_its_days() -> None:
+    watched = {"writes_books": False, "sync_to_books": True, "books_ours": None, "books_unapplied": None}
+
+    early, late = only(row(**watched, books_open=usd("500"))), only(row(**watched, books_open=usd("200"), overdue=5))
+    assert (early.kind, early.waiting, late.waiting) == ("books_payment_awaited", True, False)
+    assert "has not brought 200.00 USD of invoice 10401 to the books within 5 days" in late.message
+    assert only(row(**watched, books_open=None)).kind == "books_payment_awaited"
+    assert compare(row(**watched)) == ()
 
 
 def test_a_line_added_after_the_charge_shows_as_billed_more() -> None:
@@ -179,4 +198,3 @@ def test_a_second_bill_of_a_period_shows() -> None:
 
 def test_a_target_that_we_do_not_write_to_lacks_nothing() -> None:
     assert compare(row(writes_books=False, books_ours=None, books_unapplied=None, books_open=None)) == ()
-    assert kinds(row(writes_psa=False, psa_paid=ZERO, psa_open=usd("500"), psa_recorded=None, books_open=usd("500"))) == set()
