@@ -102,12 +102,17 @@ def _link(case: Case, payment: LedgerEntry) -> Link | None:
 def _gone(case: Case, link: Link, begun: Link | None) -> Outcome:
     """Whoever deleted the payment opened the invoice; a journal beside that would take it back twice."""
     if begun is None:
-        return Done(external_id=link.target, note=f"payment {link.target} is void in the books")
+        return Done(external_id=link.target, note=_void_note(link.target))
     raise Rejected(
         f"payment {link.target} was deleted or voided in the books although {begun.target or 'a journal'} took"
         f" {case.entry.amount} of it back already: delete one of the two, whichever the customer's account shows twice",
         code="payment_gone",
     )
+
+
+def _void_note(payment: str) -> str:
+    """The same whoever did it: after a crash nobody can tell."""
+    return f"payment {payment} is void in the books"
 
 
 def _lowered(one: _Reversal) -> bool:
@@ -155,7 +160,7 @@ def _void(one: _Reversal) -> Outcome:
         one.case.books.void(one.posted.id)
     except Rejected as error:
         raise Rejected(f"{one.said}: {error}", code=error.code) from None
-    return Done(external_id=one.posted.id, note=f"voided payment {one.posted.id} ({one.entry.detail})")
+    return Done(external_id=one.posted.id, note=_void_note(one.posted.id))
 
 
 # Journals

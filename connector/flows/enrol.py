@@ -25,6 +25,7 @@ from connector.store.write_once import write_once
 
 FIND_LAG = timedelta(seconds=30)
 BARRED = "barred"  # in a payer's detail: payment methods that came back, and are not debited any more
+LOOKED = "looked"  # in a payer's detail: the day on which the gateway was last asked whether there is a method
 RENEW_BEFORE = timedelta(hours=2)  # a link that soon stops working is made anew
 log = structlog.get_logger(__name__)
 
@@ -195,12 +196,27 @@ def _serve(desk: Desk, payer: Payer) -> int:
         known = WriteKey(value=f"customer:{payer.key}:{desk.now().isoformat()}", since=desk.now())
         desk.gateway.ensure_customer(payer, known=customer, key=known)
         row = _save(desk, replace(row, detail={**row.detail, "told": told(payer)}))
+    row = _looked_at(desk, row)
     shown = row if row.method or not _stale(desk, row) else _durable_or_fresh(desk, row)
     if shown.link != row.link:
         _save(desk, shown)
     if not _is_published(shown):
         _publish(desk, payer, shown)
     return int(shown.link != row.link)
+
+
+def _looked_at(desk: Desk, row: PayerRow) -> PayerRow:
+    """Word of an authorisation may be lost for good: who was sent a link is looked at once a day, for one request."""
+    today = desk.today().isoformat()
+    if row.method or not row.link or row.detail.get(LOOKED) == today:
+        return row
+    if LOOKED in row.detail:
+        _adopt_one(desk, row)
+    with desk.store.begin() as tx:
+        now = payers.get(tx, row.key) or row
+        looked = replace(now, detail={**now.detail, LOOKED: today})
+        payers.save(tx, looked, now=desk.now())
+    return looked
 
 
 def _durable_or_fresh(desk: Desk, row: PayerRow) -> PayerRow:

@@ -11,7 +11,7 @@ from connector.errors import Rejected
 from connector.model.charge import ChargeState
 from connector.model.ledger import EntryKind
 from connector.store import cursors
-from tests.e2e.msp import Msp, msp
+from tests.e2e.msp import Msp, cents, msp
 
 
 def released(m: Msp, *names: str, method: str = "card") -> None:
@@ -170,3 +170,18 @@ def gateway_row(m: Msp, id: str) -> dict[str, Any]:
     """The gateway's own record, to be spoilt."""
     account = m.world.partners["stripe"].account  # type: ignore[attr-defined]
     return next(row for row in account.table("invoice") if row["id"] == id)
+
+
+@pytest.mark.parametrize("kind", ["missing", "repeated", "late", "swapped"])
+def test_events_that_go_astray_cost_no_money_and_no_payer(tmp_path: Path, kind: str) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        m.act("stripe.events_go_astray", kinds=[kind] * 200)
+        m.sign_up()
+        m.through("2026-02-06")
+
+        assert [entry.amount.minor for entry in m.ledger()] == [50000]
+        assert m.reconcile().ties
+        m.act("stripe.refund", payment_intent=m.ledger()[0].payment, amount=20000, intent="cancel_payment")
+        m.through("2026-02-09")
+        assert [entry.amount.minor for entry in m.ledger()] == [50000, 20000]
+        assert [cents(row["balance"]) for row in m.psa_invoices()] == [20000]

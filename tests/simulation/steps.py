@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+from adapters.sandbox.stripe.eventlog import ASTRAY
 from connector.errors import Rejected
 from connector.flows import billing_run, decide, overrule, switch
 from connector.flows.attention import dismiss, retry_all
@@ -246,6 +247,12 @@ def writes_lose_their_answers(life: Life) -> str:
     return f"{partner} {kind} {hours} h"
 
 
+def events_go_astray(life: Life) -> str:
+    kinds = life.chance.choices(ASTRAY, k=life.chance.choice((1, 1, 2, 5, 12)))
+    life.msp.act("stripe.events_go_astray", kinds=kinds)
+    return ", ".join(kinds)
+
+
 # The agent and its operator
 
 
@@ -354,6 +361,7 @@ _TABLE: list[tuple[int, Step]] = [
     (8, request_fails),
     (2, partner_is_out),
     (2, writes_lose_their_answers),
+    (4, events_go_astray),
     (4, agent_dies),
     (5, agent_dies_at_a_request),
     (2, agent_restarts),

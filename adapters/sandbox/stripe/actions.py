@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from adapters.sandbox.stripe import catalog, collection, customers, invoices, su
 from adapters.sandbox.stripe.accepts import CHANGED_SUBSCRIPTION
 from adapters.sandbox.stripe.account import Body
 from adapters.sandbox.stripe.actions_money import MoneyActions, refusing
+from adapters.sandbox.stripe.eventlog import ASTRAY
 from adapters.sandbox.stripe.params import decode
 from adapters.sandbox.stripe.payments import BEHAVIOURS
 
@@ -53,6 +54,12 @@ class Actions(MoneyActions):
         """The payer removes a method in the portal."""
         self._get("payment_method", method)
         return refusing(lambda: customers.detach(self._account, method))
+
+    def events_go_astray(self, kinds: Sequence[str]) -> None:
+        """What becomes of the coming events, in turn: missing, repeated, late or swapped."""
+        if unknown := [kind for kind in kinds if kind not in ASTRAY]:
+            raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(ASTRAY)}")
+        self._account.events.astray.extend(kinds)
 
     def set_behaviour(self, method: str, behaviour: str) -> None:
         """The bank answers differently from now on, e.g. because the account is filled again."""

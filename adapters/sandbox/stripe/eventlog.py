@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.sandbox.stripe.errors import no_such
 from adapters.sandbox.stripe.tables import Body, Page
 
 API_VERSION = "2026-05-27.dahlia"
 EVENT_HORIZON_S = 30 * 86_400
+LATE_S = 3 * 86_400
+ASTRAY = ("missing", "repeated", "late", "swapped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,16 @@ class Recorded:
 
 
 class EventLog:
-    """The last 30 days, oldest first. Bodies are kept as they were at that moment, as text."""
+    """The last 30 days, oldest first. Bodies are kept as they were at that moment, as text.
+
+    `astray`: what becomes of the coming events (Stripe promises neither their order nor that each comes once): never listed,
+    listed twice under two ids, listed days later at the place of its creation, or after the one that followed it.
+    """
 
     def __init__(self) -> None:
+        self.astray: deque[str] = deque()
+        self._late: list[Recorded] = []
+        self._swapped: Recorded | None = None
         self._events: deque[Recorded] = deque()
         self._first = 0  # position of the oldest one still kept
         self._position: dict[str, int] = {}
@@ -47,10 +56,40 @@ class EventLog:
             "request": {"id": request[0], "idempotency_key": request[1]},
             "type": type,
         }
-        self._position[id] = self._first + len(self._events)
-        self._events.append(Recorded(id, type, now, json.dumps(event)))
+        self._list(Recorded(id, type, now, json.dumps(event)))
+
+    def _list(self, event: Recorded) -> None:
+        held, self._swapped = self._swapped, None
+        match self.astray.popleft() if self.astray else "":
+            case "missing":
+                pass
+            case "late":
+                self._late.append(event)
+            case "swapped":
+                self._swapped = event
+            case "repeated":
+                again = replace(event, id=f"{event.id}again", text=event.text.replace(event.id, f"{event.id}again", 1))
+                self._append(event)
+                self._append(again)
+            case _:
+                self._append(event)
+        if held is not None:
+            self._append(held)
+
+    def _append(self, event: Recorded) -> None:
+        self._position[event.id] = self._first + len(self._events)
+        self._events.append(event)
+
+    def catch_up(self, now: int) -> None:
+        """What is late is listed among those of its time: a cursor has passed it already."""
+        due = [event for event in self._late if event.created + LATE_S <= now]
+        if due:
+            self._late = [event for event in self._late if event not in due]
+            self._events = deque(sorted([*self._events, *due], key=lambda event: event.created))
+            self._position = {event.id: self._first + place for place, event in enumerate(self._events)}
 
     def forget(self, now: int) -> None:
+        self.catch_up(now)
         while self._events and self._events[0].created < now - EVENT_HORIZON_S:
             del self._position[self._events.popleft().id]
             self._first += 1
