@@ -23,7 +23,8 @@ from adapters.sandbox.world import World
 EXPORT_HOUR, INVOICING_HOUR = 2, 8  # local time
 _ACTIONS = """
     add_bundle add_charge add_company add_contract add_service adjust approve_and_post clear_paid create_invoices
-    end_contract export renew_contract sell set_automatic set_field set_paid set_status set_udf void_invoice
+    end_contract export merge_companies renew_contract sell set_automatic set_field set_paid set_status set_udf void_invoice
+    write_off_items
 """.split()
 _COPIED = ("id", "startDate", "endDate", "renewedContractID", "status")
 Key = int | str
@@ -125,6 +126,10 @@ class AutotaskOffice:
         """Its items wait for an invoice again; where they were approved and posted, they stay so."""
         self.psa.posting.void(self._invoice(invoice), dated=self.today())
 
+    def write_off_items(self, contract: Key) -> None:
+        """What of a contract waits for an invoice will have none: somebody decided not to bill it."""
+        self.psa.posting.drop(self._contract(contract)["id"])
+
     def set_paid(self, invoice: Key, dated: date | str | None = None) -> None:
         """Somebody enters the paid date by hand."""
         self._records.invoices.update(self._invoice(invoice)["id"], {"paidDate": day_text(as_date(dated or self.today()))})
@@ -137,6 +142,16 @@ class AutotaskOffice:
     def add_company(self, name: str, email: str = "", **fields: Any) -> int:
         """Fields as `autotask.entry.add_company` takes them; `udfs` by name."""
         return int(add_company(self._records, name, email=email, **fields)["id"])
+
+    def merge_companies(self, keep: Key, gone: Key) -> None:
+        """Contracts, contacts and invoices of one company become the other's; its own id vanishes (not verified)."""
+        kept, old = self._company(keep)["id"], self._company(gone)["id"]
+        for table in (self._records.contracts, self._records.invoices, self._records.contacts):
+            for row in list(table.rows.values()):
+                moved = {name: kept for name in ("companyID", "billToCompanyID") if row.get(name) == old}
+                if moved:
+                    table.update(row["id"], moved)
+        self._records.companies.delete(old)
 
     def add_service(self, name: str, price: Amount, cost: Amount = 0, **fields: Any) -> int:
         """`period_type`: 2 monthly, 3 quarterly, 4 semi-annual, 5 yearly. `taxed`: yes unless said otherwise."""
@@ -314,7 +329,7 @@ class AutotaskOffice:
         last = (first - timedelta(days=1)).isoformat()
         for sold in kind.sold.of("contractID", old["id"]):
             rows = kind.units.of(kind.sold_key, sold["id"])
-            units = sum(row["units"] for row in rows if row["endDate"][:10] == last)
+            units = sum(row["units"] for row in rows if row["startDate"][:10] <= last <= row["endDate"][:10])
             if units:
                 product = kind.products.rows[sold[kind.product_key]]
                 self.psa.units.sell(kind, new, product, units=units, price=sold["unitPrice"], starts=first)

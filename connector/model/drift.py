@@ -166,6 +166,8 @@ def mended_by(drift: Drift, mend: Mend) -> Drift:
 def compare(row: Row) -> tuple[Drift, ...]:
     """Every difference of one row; none when the three agree to the cent."""
     if row.psa_total is not None and row.psa_total.currency != row.currency:
+        if row.state is ChargeState.PAID and not row.psa_open:
+            return ()  # collected and shown as paid before the PSA began to call it another currency's
         said = (
             f"invoice {row.psa_number} is in {row.psa_total.currency}, its charge in {row.currency}: nothing is collected for it"
         )

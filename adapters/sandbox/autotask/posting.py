@@ -54,6 +54,11 @@ class Posting:
     def open_items(self) -> list[Row]:
         return [self._records.items.rows[id] for id in self._open]
 
+    def drop(self, contract: int) -> None:
+        """Its open items stay posted, and nobody invoices them."""
+        for item in [item for item in self.open_items() if item.get("contractID") == contract]:
+            self._open.pop(item["id"])
+
     def payer(self, item: Row) -> int:
         """The company whose invoice the item goes on."""
         return int(item["_payer"])
