@@ -17,7 +17,7 @@ from connector.flows.elsewhere import UNFINISHED, take_over_daily, tidy
 from connector.flows.other_invoices import Standing, standing
 from connector.flows.round import Round, facts_of, gather, is_old, read_books
 from connector.flows.supplements import supplements
-from connector.flows.watch import watch_all
+from connector.flows.watch import stop_while_paused, watch_all
 from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
 from connector.model.charge import Charge, ChargeState
@@ -43,6 +43,7 @@ class Released:
 
 def release(desk: Desk, *, full: bool = True) -> Released:
     """One round over all drafts and released charges. `full` also looks for bills for which no draft was made."""
+    stopped = stop_while_paused(desk)
     alive, _ = agreements.billing_units(desk, agreements.stored_reading(desk))
     units = {unit.key: unit for unit in alive}
     drafts = [_standing(desk, draft) for draft in desk.gateway.drafts()]
@@ -64,6 +65,7 @@ def release(desk: Desk, *, full: bool = True) -> Released:
     except Exception as error:  # what is out already is watched whatever happened to the drafts
         broken = error
     report.watched, refusals = watch_all(desk, round_ or gather(desk, units, bills, []))
+    report.watched = {**stopped, **report.watched}
     report.failed.extend(refusals)
     decisions.ask(desk)
     if broken is not None:

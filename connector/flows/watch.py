@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from connector.errors import OutcomeUnknown, Rejected, RetryLater
@@ -10,11 +11,11 @@ from connector.flows import books_invoices, collect, holding, late
 from connector.flows.desk import Desk
 from connector.flows.holding import Patience
 from connector.flows.reduction import reduce_once
-from connector.flows.round import Round, bills_of, in_books, is_old, read_books, siblings
+from connector.flows.round import Round, bills_of, in_books, is_old, is_paused, read_books, siblings
 from connector.model.agreement import Payer
 from connector.model.charge import Charge, ChargeState
 from connector.model.dunning import OVER, over
-from connector.model.invoice import GatewayInvoice, PsaInvoice
+from connector.model.invoice import GatewayInvoice, GatewayInvoiceState, PsaInvoice
 from connector.model.money import Money, total
 from connector.model.release import Reason
 from connector.model.watch import Keep, Reduce, Stop, Void, WatchDecision, watch
@@ -23,6 +24,33 @@ from connector.store import charges
 NOT_LOWERED = "not_lowered"
 # Holds under which we told the gateway to stop.
 STOPS = frozenset({"paused", "invoice_gone", "method_returned", OVER, NOT_LOWERED})
+
+
+def stop_while_paused(desk: Desk) -> dict[str, str]:
+    """Nothing but the store and the open invoices is read for it: a pause holds also while the PSA has no answer."""
+    if not is_paused(desk):
+        return {}
+    with desk.store.read() as tx:
+        watched = charges.every(tx, [ChargeState.RELEASED])
+    done: dict[str, str] = {}
+    patience = Patience()
+    for charge, invoice in _still_open(desk, watched):
+        decision = watch(invoice, open_now=invoice.amount_remaining, paused=True)
+        if isinstance(decision, Stop):
+            failed = holding.guarded(desk, charge, partial(_stop, desk, charge, invoice, decision.reason), patience)
+            done.update({} if failed else {charge.id: "stopped"})
+    return done
+
+
+def _still_open(desk: Desk, watched: Sequence[Charge]) -> Iterator[tuple[Charge, GatewayInvoice]]:
+    """Where the gateway does not list them they are read one by one."""
+    found: Callable[[str], GatewayInvoice | None] = desk.gateway.invoice
+    with suppress(RetryLater, Rejected):
+        found = {invoice.id: invoice for invoice in desk.gateway.open_invoices()}.get if watched else found
+    for charge in watched:
+        invoice = found(charge.gateway_invoice)
+        if invoice is not None and invoice.state is GatewayInvoiceState.OPEN:
+            yield charge, invoice
 
 
 def watch_all(desk: Desk, round_: Round) -> tuple[dict[str, str], list[str]]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from connector.agent import sync_once
 from connector.cli import app
 from connector.flows import release
-from connector.flows.switch import pause
+from connector.flows.switch import pause, resume
 from connector.model.charge import ChargeState
 from connector.model.money import total
 from connector.store import audit, payers
@@ -305,6 +306,26 @@ def test_a_pause_stops_what_stripe_is_still_retrying_and_resume_lets_it_go_on(tm
         assert stopped == still == (False, tried[1])
         assert going == (True, tried[1])
         assert retries(m)[1] > tried[1]
+
+
+def test_a_pause_is_honoured_in_a_round_in_which_the_psa_and_lists_at_the_gateway_cannot_be_read(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        m.sign_up(behaviour="decline")
+        m.through("2026-02-03")
+        pause(m.agent.desk, who="Dana", why="wrong price list")
+        m.fault("500", "connectwise", path="/", count=500)
+        m.fault("500", "stripe", method="GET", path="/v1/invoices$", count=500)
+        failed = sync_once(m.agent)["release"]
+        stopped = retries(m)[0]
+        m.world.faults.clear()
+        m.cycle(1)
+        held = {hold.name for hold in m.holds()}
+        resume(m.agent.desk, who="Dana", why="corrected")
+        m.cycle(1)
+
+        assert "error" in failed
+        assert (stopped, held) == (False, {"paused"})
+        assert (retries(m)[0], "paused" in {hold.name for hold in m.holds()}) == (True, False)
 
 
 def retries(m: Msp) -> tuple[bool, int]:
