@@ -28,6 +28,7 @@ from connector.model.invoice import (
     Posted,
     PsaInvoice,
     Received,
+    UnreadableInvoice,
 )
 from connector.model.ledger import EventPage, GatewayPayment, GatewayReversal
 from connector.model.money import Money
@@ -76,8 +77,11 @@ class Psa(Adapter, Protocol):
         `Unchanged` may be answered for an id in `known` whose hash still holds. Ids not yielded are gone or filtered out.
         """
 
-    def invoices(self, agreements: Collection[AgreementRef], *, since: date) -> Iterator[PsaInvoice]:
-        """Invoices of every kind that name one of these agreements, dated on or after `since`. Complete, or raises."""
+    def invoices(self, agreements: Collection[AgreementRef], *, since: date) -> Iterator[PsaInvoice | UnreadableInvoice]:
+        """Invoices of every kind that name one of these agreements, dated on or after `since`. Complete, or raises.
+
+        One that cannot be read is answered as such: it holds its own agreements and keeps nobody else back.
+        """
 
     def other_invoices(self, payers: Collection[str], *, since: date) -> Iterator[PsaInvoice]:
         """Open invoices of kind OTHER billed to one of these payers (`Payer.key`), dated on or after `since`.

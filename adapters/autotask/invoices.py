@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from adapters.autotask import translate, wire
-from adapters.autotask.client import Client
+from adapters.autotask.client import Client, Record
 from adapters.autotask.scan import ContractReader
-from connector.model.invoice import PsaInvoice, PsaInvoiceKind, Received
+from connector.errors import Rejected
+from connector.model.invoice import PsaInvoice, PsaInvoiceKind, Received, UnreadableInvoice
 from connector.model.money import Money
 
 POSTED_BEFORE = timedelta(days=92)  # so long an item may have waited, posted, for its invoice
@@ -23,15 +24,21 @@ class InvoiceReader:
     contracts: ContractReader
     currency: str
 
-    def of_contracts(self, contracts: Collection[int], since: date) -> list[PsaInvoice]:
+    def of_contracts(self, contracts: Collection[int], since: date) -> list[PsaInvoice | UnreadableInvoice]:
         """Every invoice dated on or after `since` with an item of one of these contracts; complete or raises."""
         posted = {"op": "gte", "field": "postedDate", "value": f"{since - POSTED_BEFORE}T00:00:00Z"}
         rows = self.client.among("BillingItems", "contractID", contracts, ON_AN_INVOICE, posted)
         items = _by_invoice(map(translate.read_item, rows))
         dated = {"op": "gte", "field": "invoiceDateTime", "value": f"{since}T00:00:00Z"}
-        found = [translate.read_invoice(row) for row in self.client.among("Invoices", "id", items.keys(), dated)]
+        found: list[wire.Invoice] = []
+        unreadable: list[UnreadableInvoice] = []
+        for row in self.client.among("Invoices", "id", items.keys(), dated):
+            try:
+                found.append(translate.read_invoice(row))
+            except Rejected as error:
+                unreadable.append(_unreadable(row, items, error))
         found = [invoice for invoice in found if invoice.dated >= since]
-        return self._translated(found, {**items, **self._items_of(_unexplained(found, items))})
+        return [*self._translated(found, {**items, **self._items_of(_unexplained(found, items))}), *unreadable]
 
     def open_others(self, companies: Collection[int], since: date) -> list[PsaInvoice]:
         """Not paid, not voided, and with nothing recurring on it."""
@@ -69,6 +76,16 @@ class InvoiceReader:
         return [
             translate.invoice(invoice, items.get(invoice.id, []), codes.get(invoice.company, self.currency)) for invoice in found
         ]
+
+
+def _unreadable(row: Record, items: Mapping[int, Sequence[wire.Item]], why: Rejected) -> UnreadableInvoice:
+    """Whose it is, its items say. Raises `why` when they do not."""
+    id = row.get("id")
+    named = {item.contract for item in items.get(id, ())} if isinstance(id, int) else set()
+    contracts = sorted(contract for contract in named if contract is not None)
+    if not contracts:
+        raise why
+    return UnreadableInvoice(id=str(id), agreements=tuple(map(translate.ref, contracts)), message=str(why))
 
 
 def _by_invoice(items: Iterable[wire.Item]) -> dict[int, list[wire.Item]]:

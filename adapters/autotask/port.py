@@ -15,7 +15,7 @@ from adapters.autotask.settings import AutotaskSettings
 from connector.errors import ConfigError, Rejected
 from connector.mapping.spec import FieldMapping
 from connector.model.agreement import Agreement, AgreementRef, Payer, Unchanged, Unusable
-from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, Received
+from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, Received, UnreadableInvoice
 from connector.ports import AdapterSpec, Capability, Context, Role
 
 NAME = translate.NAME
@@ -56,7 +56,7 @@ class Autotask:
         now = self._context.clock.now()
         yield from self._contracts.read(known, now=now, today=now.astimezone(self._context.time_zone).date())
 
-    def invoices(self, agreements: Collection[AgreementRef], *, since: date) -> Iterator[PsaInvoice]:
+    def invoices(self, agreements: Collection[AgreementRef], *, since: date) -> Iterator[PsaInvoice | UnreadableInvoice]:
         ids = [int(ref.id) for ref in agreements if ref.psa == NAME and ref.id.isdigit()]
         yield from self._invoices.of_contracts(ids, since)
 

@@ -17,7 +17,7 @@ from adapters.http import Http
 from connector.errors import ConfigError, Rejected
 from connector.mapping.spec import FieldMapping
 from connector.model.agreement import Agreement, AgreementRef, Payer, Unchanged, Unusable
-from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, PsaInvoiceKind, Received
+from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, PsaInvoiceKind, Received, UnreadableInvoice
 from connector.ports import AdapterSpec, Capability, Context, Role
 
 NAME = translate.NAME
@@ -59,12 +59,13 @@ class ConnectWise:
         now = self._context.clock.now()
         yield from self._reader.read(known, now=now, today=now.astimezone(self._context.time_zone).date())
 
-    def invoices(self, agreements: Collection[AgreementRef], *, since: date) -> Iterator[PsaInvoice]:
+    def invoices(self, agreements: Collection[AgreementRef], *, since: date) -> Iterator[PsaInvoice | UnreadableInvoice]:
         # One day more is asked for: a date compares in ways of its own on some servers (psa.md 2A.6).
         dated = f"date > [{since - ONE_DAY - ONE_DAY}T00:00:00Z]"
         ids = [int(ref.id) for ref in agreements if ref.psa == NAME]
-        found = [translate.read_invoice(row) for row in self._client.among("/finance/invoices", "agreement/id", ids, also=dated)]
-        yield from (translate.invoice(row, self._context.currency) for row in found if row.date >= since)
+        rows = list(self._client.among("/finance/invoices", "agreement/id", ids, also=dated))
+        found = [translate.invoice_or_why(row, self._context.currency) for row in rows]
+        yield from (one for one in found if isinstance(one, UnreadableInvoice) or one.dated >= since)
 
     def other_invoices(self, payers: Collection[str], *, since: date) -> Iterator[PsaInvoice]:
         wanted = f'balance > 0 and type != "Agreement" and date > [{since - ONE_DAY - ONE_DAY}T00:00:00Z]'

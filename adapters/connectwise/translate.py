@@ -15,7 +15,7 @@ from adapters.connectwise import wire
 from connector.errors import Rejected
 from connector.mapping.spec import FieldError, FieldMapping
 from connector.model.agreement import Agreement, AgreementLine, AgreementRef, LineBilling, Payer, Unusable, is_charge_date
-from connector.model.invoice import OtherSort, PsaInvoice, PsaInvoiceKind
+from connector.model.invoice import OtherSort, PsaInvoice, PsaInvoiceKind, UnreadableInvoice
 from connector.model.money import Money
 from connector.model.period import Cycle, Timing
 
@@ -282,12 +282,31 @@ def read_invoice(record: Record) -> wire.Invoice:
         ) from None
 
 
+def invoice_or_why(record: Record, currency: str) -> PsaInvoice | UnreadableInvoice:
+    """Rejected when it cannot even be said whose it is."""
+    try:
+        return invoice(read_invoice(record), currency)
+    except Rejected as error:
+        named = (record.get("agreement") or {}).get("id") if isinstance(record.get("agreement"), Mapping) else None
+        if not isinstance(named, int):
+            raise
+        return UnreadableInvoice(id=str(record.get("id")), agreements=(ref(named),), message=str(error))
+
+
 def invoice(found: wire.Invoice, currency: str) -> PsaInvoice:
-    """Kinds by `type`: what ConnectWise may add later is never taken for a period's bill. `currency`: where it names none."""
+    """Kinds by `type`: what ConnectWise may add later is never taken for a period's bill. `currency`: where it names none.
+
+    Rejected when its amounts cannot be of that currency.
+    """
     code = wire.currency_code(found.currency, currency)
 
     def money(amount: Decimal) -> Money:
-        return Money.from_major(amount, code)
+        try:
+            return Money.from_major(amount, code)
+        except ValueError as error:
+            raise Rejected(
+                f"invoice {found.number} (id {found.id}) of ConnectWise cannot be read: {error}", code="unreadable"
+            ) from None
 
     balance = found.balance if found.balance is not None else found.total - found.payments - found.credits
     payer = found.bill_to or found.company

@@ -10,7 +10,7 @@ from connector.flows import agreements
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit
 from connector.model.bills import Bills, match_bills
-from connector.model.invoice import PsaInvoice
+from connector.model.invoice import PsaInvoice, UnreadableInvoice
 from connector.model.period import Period, bill_date
 from connector.store import charges
 
@@ -20,21 +20,26 @@ MONTH = timedelta(days=31)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnitBills:
-    """One unit's bills, and every invoice that was read for it."""
+    """One unit's bills, and every invoice that was read for it. While one is `unreadable` nobody can say what is owed."""
 
     unit: BillingUnit
     bills: Bills
     invoices: tuple[PsaInvoice, ...]
+    unreadable: tuple[UnreadableInvoice, ...] = ()
 
 
 def read_bills(desk: Desk, units: Iterable[BillingUnit], *, since: date) -> dict[str, UnitBills]:
     """Read once for all units; an invoice that a charge is bound to keeps its period."""
     wanted = list(units)
     found: dict[str, list[PsaInvoice]] = {}
+    unreadable: dict[str, list[UnreadableInvoice]] = {}
     owner = {ref: unit.key for unit in wanted for ref in agreements.refs(unit)}
     for invoice in _invoices(desk, wanted, since):
         for key in {owner[ref] for ref in invoice.agreements if ref in owner}:
-            found.setdefault(key, []).append(invoice)
+            if isinstance(invoice, UnreadableInvoice):
+                unreadable.setdefault(key, []).append(invoice)
+            else:
+                found.setdefault(key, []).append(invoice)
     bound = _bound(desk)
     early = desk.settings.invoice_early_days
     return {
@@ -42,12 +47,13 @@ def read_bills(desk: Desk, units: Iterable[BillingUnit], *, since: date) -> dict
             unit=unit,
             bills=match_bills(unit, found.get(unit.key, []), early_days=early, bound=bound.get(unit.key)),
             invoices=tuple(found.get(unit.key, [])),
+            unreadable=tuple(unreadable.get(unit.key, [])),
         )
         for unit in wanted
     }
 
 
-def _invoices(desk: Desk, units: Iterable[BillingUnit], since: date) -> Iterator[PsaInvoice]:
+def _invoices(desk: Desk, units: Iterable[BillingUnit], since: date) -> Iterator[PsaInvoice | UnreadableInvoice]:
     """The few with a long cycle are read apart, further back: for the others that would be a year's invoices each time."""
     long: list[BillingUnit] = []
     usual: list[BillingUnit] = []

@@ -15,7 +15,7 @@ from connector.flows.desk import Desk
 from connector.flows.reconcile_facts import Facts, read_facts
 from connector.flows.reconcile_rows import row_of
 from connector.flows.reconcile_subjects import Subject, subjects_since
-from connector.flows.unplaced import unplaced_bills
+from connector.flows.unplaced import unplaced_bills, unreadable_bills
 from connector.model.drift import Drift, Row, compare
 from connector.model.ledger import EntryKind, net
 from connector.model.money import total
@@ -50,6 +50,7 @@ def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
     drifts = (
         *(drift for row in rows for drift in compare(row)),
         *unplaced_bills(desk, bills, since=since),
+        *unreadable_bills(bills),
         *reconcile_payouts.compared(desk, since=since),
     )
     waiting = sum(drift.waiting for drift in drifts)

@@ -64,7 +64,8 @@ def subjects_since(desk: Desk, since: date) -> tuple[list[Subject], Collection[U
     # A year's bill is dated long before the days in question, and its charge is among them.
     bills = read_bills(desk, known.values(), since=min([since, *(period.start for _, period, _ in recorded)]))
     keys = recorded.keys() | {(unit, period, 0) for unit, period in _billed(bills, since)}
-    ordered = sorted(keys, key=lambda key: (key[0], key[1].start, key[2]))
+    unreadable = {key for key, unit_bills in bills.items() if unit_bills.unreadable}
+    ordered = sorted((key for key in keys if key[0] not in unreadable), key=lambda key: (key[0], key[1].start, key[2]))
     of_period: dict[tuple[str, Period], list[Charge]] = {}
     for charge in (charge for together in recorded.values() for charge in together):
         of_period.setdefault((charge.unit, charge.period), []).append(charge)

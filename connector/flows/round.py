@@ -24,7 +24,7 @@ from connector.model.money import Money, total
 from connector.model.other import cap_hold, is_other, questions
 from connector.model.period import Period, bill_date
 from connector.model.pricing import breakdown
-from connector.model.release import Facts, Held, Policy, Reason, Release, decide
+from connector.model.release import Facts, Held, Policy, Reason, Release, decide, unreadable
 from connector.model.supplement import own_bills
 from connector.model.watch import method_returned
 from connector.store import approvals, charges, freshness, overrules, payers
@@ -208,6 +208,7 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, b
         covered=_covered(round_, charge),
         others=round_.others.holds(unit.key, draft.customer, bills, bill_date(charge.period, unit.timing)),
     )
+    facts = replace(facts, asked=unreadable(unit_bills.unreadable))
     facts = _of_supplement(desk, round_, charge, facts) if charge.number else facts
     return _of_other(desk, charge, facts) if is_other(charge.unit) else facts
 

@@ -72,7 +72,7 @@ def _billed_again(
             of_period.setdefault((charge.unit, charge.period), []).append(charge)
     for (key, period), found in of_period.items():
         unit, unit_bills = units.get(key), bills.get(key)
-        if unit is None or unit_bills is None or not unit.collect:
+        if unit is None or unit_bills is None or not unit.collect or unit_bills.unreadable:
             continue
         for bill in further(unit_bills.bills.of(period), found):
             left = left_of(desk, bill, found)

@@ -1,4 +1,5 @@
-"""Open bills that could be the bill of two periods while no charge waits for one of them: nobody would collect them."""
+"""Bills that nobody would collect: open ones that could be of two periods while no charge waits for one, and those that cannot be
+read."""
 
 from __future__ import annotations
 
@@ -7,9 +8,11 @@ from datetime import date
 
 from connector.flows.bills import UnitBills
 from connector.flows.desk import Desk
+from connector.model.agreement import BillingUnit
 from connector.model.bills import billed_by
-from connector.model.drift import Drift, unplaced
-from connector.model.invoice import PsaInvoice
+from connector.model.drift import Drift
+from connector.model.invoice import PsaInvoice, UnreadableInvoice
+from connector.model.period import Period
 from connector.store import holds
 
 
@@ -20,7 +23,38 @@ def unplaced_bills(desk: Desk, bills: Iterable[UnitBills], *, since: date) -> It
     for one in bills:
         for invoice in one.bills.unsure:
             if invoice.dated >= since and _is_due(desk, invoice) and f" {invoice.number} (" not in told:
-                yield unplaced(one.unit, billed_by(one.unit, invoice.dated), invoice)
+                yield _unplaced(one.unit, billed_by(one.unit, invoice.dated), invoice)
+
+
+def unreadable_bills(bills: Iterable[UnitBills]) -> Iterator[Drift]:
+    """One difference each: of such a billing unit nothing else is compared."""
+    for one in bills:
+        for invoice in one.unreadable:
+            yield _unreadable(one.unit, invoice)
+
+
+def _unplaced(unit: BillingUnit, period: Period, invoice: PsaInvoice) -> Drift:
+    """`period`: the one on whose dates the invoice lies."""
+    return Drift(
+        kind="unplaced_invoice",
+        unit=unit.key,
+        name=unit.name,
+        period=period,
+        message=f"invoice {invoice.number} is due and open with {invoice.balance}, and could be the bill of two periods",
+        repair="it is placed by itself once the next period has an invoice; or date it on its period's bill date in the PSA",
+    )
+
+
+def _unreadable(unit: BillingUnit, invoice: UnreadableInvoice) -> Drift:
+    """`period`: the agreement's life, as its dates may be what cannot be read."""
+    return Drift(
+        kind="unreadable_invoice",
+        unit=unit.key,
+        name=unit.name,
+        period=Period(unit.starts, unit.ends or date.max),
+        message=f"{invoice.message}; nothing of this agreement is charged or compared meanwhile",
+        repair="open the invoice in the PSA and correct it, or report it",
+    )
 
 
 def _is_due(desk: Desk, invoice: PsaInvoice) -> bool:

@@ -17,7 +17,7 @@ from connector.model.charge import Charge, ChargeState
 from connector.model.dunning import OVER, over
 from connector.model.invoice import GatewayInvoice, GatewayInvoiceState, PsaInvoice
 from connector.model.money import Money, total
-from connector.model.release import Reason
+from connector.model.release import Reason, unreadable
 from connector.model.watch import Keep, Reduce, Stop, Void, WatchDecision, watch
 from connector.store import charges
 
@@ -76,6 +76,10 @@ def _one(desk: Desk, round_: Round, charge: Charge, still_open: Mapping[str, Gat
         # Paid, voided or given up since, and its event may have been missed.
         collect.settle(desk, charge)
         return
+    if not_read := _unreadable(round_, charge):
+        if not holding.names(desk, charge) & STOPS:
+            holding.note(desk, charge, not_read)
+        return
     bill = _bill(desk, round_, charge)
     charge = _rebind(desk, charge, bill)
     stopped = round_.returned.get(invoice.customer) or _tried_enough(desk, charge, invoice)
@@ -88,6 +92,12 @@ def _one(desk: Desk, round_: Round, charge: Charge, still_open: Mapping[str, Gat
     what = _act(desk, charge, invoice, decision)
     if what:
         done[charge.id] = what
+
+
+def _unreadable(round_: Round, charge: Charge) -> tuple[Reason, ...]:
+    """Whether less is owed by now cannot be said: what was released stays as it is."""
+    bills = round_.bills.get(charge.unit)
+    return unreadable(bills.unreadable) if bills is not None else ()
 
 
 def _tried_enough(desk: Desk, charge: Charge, invoice: GatewayInvoice) -> Reason | None:

@@ -30,6 +30,7 @@ credit_memo_missing     refunded as a credit, and no credit memo is there yet
 touched_in_books        somebody changed or removed in the books what we had entered
 further_invoice         a second bill of the same period is due and open
 unplaced_invoice        due and open, and it could be the bill of two periods
+unreadable_invoice      one of the agreement's invoices cannot be read: nothing of it is charged or compared
 currency_differs        the bill is in another currency than its charge; nothing else can be compared
 """
 
@@ -41,10 +42,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from connector.model import awaited
-from connector.model.agreement import BillingUnit
 from connector.model.charge import ChargeState
 from connector.model.decision import ChargeDecision
-from connector.model.invoice import PsaInvoice
 from connector.model.mend import Mend, MendKind
 from connector.model.money import Money, total
 from connector.model.payment_check import PaymentDrift
@@ -176,18 +175,6 @@ def compare(row: Row) -> tuple[Drift, ...]:
     # A difference of the balances that follows from one of these is not told twice.
     told = (_drift(row, one.kind, one.message, one.repair, waiting=one.waiting, about=one.about) for one in row.told)
     return (*_ledger(row), *known, *(() if known else _balances(row)), *_uncollected(row), *told)
-
-
-def unplaced(unit: BillingUnit, period: Period, invoice: PsaInvoice) -> Drift:
-    """`period`: the one on whose dates the invoice lies."""
-    return Drift(
-        kind="unplaced_invoice",
-        unit=unit.key,
-        name=unit.name,
-        period=period,
-        message=f"invoice {invoice.number} is due and open with {invoice.balance}, and could be the bill of two periods",
-        repair="it is placed by itself once the next period has an invoice; or date it on its period's bill date in the PSA",
-    )
 
 
 def _drift(

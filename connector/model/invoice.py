@@ -48,6 +48,15 @@ class PsaInvoice:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UnreadableInvoice:
+    """An invoice in the PSA with a field that is not what it must be. `message` names the invoice and the field."""
+
+    id: str
+    agreements: tuple[AgreementRef, ...]  # at least one: nobody's would be no one's to hold
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PaidState:
     """What the PSA invoice should show of our money: the net collected so far. PSA writes converge to it.
 

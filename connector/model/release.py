@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ from connector.model.agreement import company_of
 from connector.model.approval import NOT_APPROVED, Approval, is_wanted, standing
 from connector.model.charge import BreakdownLine
 from connector.model.explain import sum_up
-from connector.model.invoice import Adjustment, BooksInvoice, Customer, GatewayInvoice, PsaInvoice
+from connector.model.invoice import Adjustment, BooksInvoice, Customer, GatewayInvoice, PsaInvoice, UnreadableInvoice
 from connector.model.money import Money, total
 from connector.model.period import Period, add_months
 
@@ -21,6 +21,7 @@ OVERRULABLE = frozenset(
     {"cap", "change", "card_expired", "stale_data", "balances_differ", "unapplied_credit", "supplementary"}
     | {"shadowed", "foreign_subscription", "other_cap"}
 )
+UNREADABLE = "unreadable_invoice"
 SUPPLEMENTARY = "supplementary"  # asked before it is due, so that there is time to answer
 COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
 
@@ -71,7 +72,7 @@ class Facts:
     released_by_person: Mapping[str, Money] = field(default_factory=dict)  # hold -> the amount for which a person overruled it
     returned: Reason | None = None  # the payer's method came back (method_returned)
     supplementary: bool = False  # the period was charged before and is billed again
-    asked: tuple[Reason, ...] = ()  # what somebody has to answer first, of an invoice that no agreement bills
+    asked: tuple[Reason, ...] = ()  # what somebody has to answer first, before it can be said what is owed
     others: tuple[Reason, ...] = ()  # because another product may collect it (model/others.py)
     approvals: tuple[Approval, ...] = ()
     covered: Period | None = None  # a longer period that holds this one and was charged: the cycle was changed since
@@ -176,6 +177,18 @@ def adjustments(draft: GatewayInvoice, bill: PsaInvoice | None, owed: Money) -> 
 
 def _breakdown(facts: Facts, bill: PsaInvoice | None, owed: Money) -> tuple[BreakdownLine, ...]:
     return sum_up(facts.computed_lines, bill, owed, prorated=facts.prorated)
+
+
+def unreadable(invoices: Iterable[UnreadableInvoice]) -> tuple[Reason, ...]:
+    """Any of them may be the bill, or a part of what is owed: nothing of the agreement goes out meanwhile."""
+    return tuple(
+        Reason(
+            name=UNREADABLE,
+            message=one.message,
+            way_on="open the invoice in the PSA and correct it, or report it; the others go on meanwhile",
+        )
+        for one in invoices
+    )
 
 
 def due_amount(bill: PsaInvoice | None, computed: Money) -> Money:

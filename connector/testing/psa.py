@@ -24,7 +24,7 @@ import pytest
 
 from connector.errors import OutcomeUnknown, Rejected, RetryLater, Unauthorized
 from connector.model.agreement import Agreement, AgreementRef, LineBilling, Payer, Unchanged, Unusable
-from connector.model.invoice import PaidRecord, PaidState, PsaInvoiceKind
+from connector.model.invoice import PaidRecord, PaidState, PsaInvoice, PsaInvoiceKind
 from connector.model.money import Money
 from connector.model.period import Cycle, add_months
 from connector.ports import Capability, Psa
@@ -319,6 +319,7 @@ class PsaContract:
         rig.bill(other, START)
 
         (found,) = psa.invoices([AgreementRef(psa=psa.name, id=billed)], since=START)
+        assert isinstance(found, PsaInvoice)
         assert (found.id, found.kind, found.dated) == (id, PsaInvoiceKind.AGREEMENT, START)
         assert found.agreements == (AgreementRef(psa=psa.name, id=billed),)
         assert found.payer == self.agreement(psa, billed).payer.key
@@ -331,6 +332,7 @@ class PsaContract:
         rig.bill_other(agreement, self.money(rig, 9900), START)
 
         (found,) = psa.invoices([AgreementRef(psa=psa.name, id=agreement)], since=START)
+        assert isinstance(found, PsaInvoice)
         assert found.kind is PsaInvoiceKind.OTHER
 
     def test_open_invoices_that_are_no_agreements_bill_are_found_by_their_payer(self, psa: Psa, rig: PsaRig) -> None:

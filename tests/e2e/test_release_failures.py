@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connector.agent import sync_once
 from connector.flows import release
 from connector.model.charge import ChargeState
@@ -165,3 +167,42 @@ def test_a_crash_after_a_draft_was_written_off_leaves_it_written_off_with_nothin
 
         charge = m.charge(f"connectwise:{id}/2026-02-01")
         assert (charge.state, charge.owed) == (ChargeState.WRITTEN_OFF, Money.zero("USD"))
+
+
+@pytest.mark.parametrize("psa", ["connectwise", "autotask"])
+def test_an_invoice_that_cannot_be_read_holds_its_own_agreement_and_nobody_else(tmp_path: Path, psa: str) -> None:
+    """One amount is text, through a defect or a bad import. Open charges of the agreement stay as they are."""
+    with msp(tmp_path, agreements=0, psa=psa, books=None) as m:
+        sign_up = m.sign_up_in_autotask if psa == "autotask" else m.sign_up
+        broken, fine = sign_up(), sign_up("Fabrikam Holding")
+        m.to("2026-02-01")
+        for partner_invoice in m.psa_invoices()[-2:]:
+            if "Contoso" in owner(m, partner_invoice):
+                spoil(m, partner_invoice["id"], "a lot")
+        m.cycle(1)
+        taken, held = list(debits(m)), [(hold.charge, hold.name) for hold in m.holds()]
+        told = {drift.kind for drift in m.reconcile().drifts}
+        for partner_invoice in m.psa_invoices()[-2:]:
+            spoil(m, partner_invoice["id"], 500)
+        m.cycle(1)
+
+        first = f"{psa}:{broken}/2026-02-01"
+        assert taken == [f"{psa}:{fine}/2026-02-01"]
+        assert held == [(first, "unreadable_invoice")]
+        assert "unreadable_invoice" in told
+        assert sorted(debits(m).items()) == [(first, [50000]), (f"{psa}:{fine}/2026-02-01", [50000])]
+        assert m.holds() == []
+
+
+def owner(m: Msp, invoice: dict[str, Any]) -> str:
+    """The name of the company that an invoice is billed to."""
+    if m.kind == "connectwise":
+        return str(invoice["company"]["name"])
+    companies = m.world.partners["autotask"].state()["Companies"]
+    return next(str(row["companyName"]) for row in companies if row["id"] == invoice["companyID"])
+
+
+def spoil(m: Msp, invoice: int, total: Any) -> None:
+    """Behind the screens, which would not take it."""
+    records = m.world.partners[m.kind].records  # type: ignore[attr-defined]
+    records.invoices.rows[invoice]["invoiceTotal" if m.kind == "autotask" else "total"] = total
