@@ -299,6 +299,9 @@ class Books(Adapter, Protocol):
     def accounts(self, ids: Collection[str]) -> Mapping[str, BooksAccount]:
         """Inactive ones too; ids that are not there are missing."""
 
+    def undeposited_funds(self) -> str:
+        """The id of the account in which payments wait for their deposit; "" when there is none that is active."""
+
     def account_balances(self, ids: Collection[str], *, on: date) -> Mapping[str, Money]:
         """At the end of that day, debits less credits. An account without any booking has nothing."""
 
@@ -322,7 +325,7 @@ READS = frozenset(
         " foreign_customers foreign_subscriptions customers find_subscription drafts open_invoices find_draft events payments"
         " reversals reversal_states payouts payout payout_lines balance_lines balance account_checks invoices_since unapplied"
         " customer find recorded_by_hand posted find_booking booked accounts account_balances receivables closed_until"
-        " changes high_water"
+        " changes high_water undeposited_funds"
     ).split()
 )
 

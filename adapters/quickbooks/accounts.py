@@ -60,10 +60,10 @@ class Accounts:
         return self._receivable
 
     def undeposited(self) -> str:
-        """The id of Undeposited Funds; asked for once. "" when there is none."""
+        """The id of Undeposited Funds; asked for once. "" when there is none that is active."""
         if not self._undeposited:
             found = self._find("")
-            self._undeposited = found.id if found else ""
+            self._undeposited = found.id if found and found.active else ""
         return self._undeposited
 
     def check_for_payments(self, id: str) -> None:

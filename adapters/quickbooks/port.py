@@ -200,6 +200,9 @@ class QuickBooks:
     def accounts(self, ids: Collection[str]) -> Mapping[str, BooksAccount]:
         return self._accounts.read(ids)
 
+    def undeposited_funds(self) -> str:
+        return self._accounts.undeposited()
+
     def account_balances(self, ids: Collection[str], *, on: date) -> Mapping[str, Money]:
         return self._accounts.balances(ids, on)
 

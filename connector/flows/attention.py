@@ -13,7 +13,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from connector.errors import Rejected
-from connector.flows import collect
+from connector.flows import collect, payout_bookings
 from connector.flows.desk import Desk
 from connector.flows.reconcile_rows import BY_HAND
 from connector.model.ledger import EntryKind, LedgerEntry
@@ -28,6 +28,7 @@ WHAT = {
     StuckKind.CHARGE: "a charge cannot be read at the gateway",
     StuckKind.SUBSCRIPTION: "a change of the subscription is refused by the gateway",
     StuckKind.PAYER: "the payment method cannot be read at the gateway",
+    StuckKind.BOOKING: "not in the books",
 }
 
 
@@ -98,6 +99,9 @@ def _choose_day(desk: Desk, one: Parked, dated: date, *, who: str, why: str) -> 
 
 def _booking(tx: Connection, one: Parked) -> str:
     """As its flow names the booking (`store.booking_dates`)."""
+    other = stuck.get(tx, _number(one.id)) if one.id.startswith("s") else None
+    if other is not None:
+        return other.subject
     delivery = outbox.get(tx, _number(one.id))
     assert delivery is not None  # noqa: S101 - it was listed
     return delivery.entry
@@ -119,13 +123,20 @@ def dismiss(desk: Desk, id: str, *, who: str, why: str) -> Parked:
         raise Rejected(f"{one.name}: nobody can enter this by hand. Take the payer out of autopay, or: connector retry {one.id}")
     with desk.store.begin() as tx:
         if one.id.startswith("s"):
-            stuck.forget(tx, _number(one.id))
+            _dismiss_stuck(desk, tx, _number(one.id), said=f"{who}: {why}")
         elif one.id.startswith("t"):
             touched.settle(tx, _number(one.id), by=f"{who}: {why}", now=desk.now())
         else:
             outbox.dismiss(tx, _number(one.id), why=f"{BY_HAND}{why} ({who})", now=desk.now())
         audit.write(tx, who=who, what=f"dismissed {one.id} ({one.what} to {one.target})", why=why, now=desk.now())
     return one
+
+
+def _dismiss_stuck(desk: Desk, tx: Connection, number: int, *, said: str) -> None:
+    other = stuck.get(tx, number)
+    if other is not None and other.kind is StuckKind.BOOKING:
+        payout_bookings.entered_by_hand(desk, tx, other.subject, said=said)
+    stuck.forget(tx, number)
 
 
 def _known(desk: Desk, id: str) -> Parked:
@@ -152,15 +163,19 @@ def _delivery(tx: Connection, delivery: Delivery, names: dict[str, str]) -> Park
         target=delivery.target,
         why=delivery.note,
         since=delivery.run_at,  # it was parked then
-        todo=f"{_first(delivery, typed)} - or, if you entered it by hand: connector dismiss {delivery.id} --as NAME --why TEXT",
+        todo=f"{_first(delivery.proposed, typed)} - {_or_by_hand(str(delivery.id))}",
         proposed=delivery.proposed,
     )
 
 
-def _first(delivery: Delivery, typed: str) -> str:
-    if delivery.proposed is None:
+def _first(proposed: date | None, typed: str) -> str:
+    if proposed is None:
         return f"put it right, then: {typed}"
-    return f"enter it on the first open day: {typed} --date {delivery.proposed.isoformat()} - or open the period, then: {typed}"
+    return f"enter it on the first open day: {typed} --date {proposed.isoformat()} - or open the period, then: {typed}"
+
+
+def _or_by_hand(id: str) -> str:
+    return f"or, if you entered it by hand: connector dismiss {id} --as NAME --why TEXT"
 
 
 def _what(entry: LedgerEntry) -> str:
@@ -173,6 +188,8 @@ def signed(entry: LedgerEntry) -> Money:
 
 def _other(tx: Connection, one: Stuck, names: dict[str, str], desk: Desk) -> Parked:
     name, amount = _SUBJECTS[one.kind](tx, one.subject, names)
+    if one.kind is StuckKind.BOOKING:
+        return _booking_parked(one, name, amount, desk)
     return Parked(
         id=f"s{one.id}",
         what=WHAT[one.kind],
@@ -182,6 +199,21 @@ def _other(tx: Connection, one: Stuck, names: dict[str, str], desk: Desk) -> Par
         why=f"{one.why} (tried {one.attempts} times)",
         since=one.parked_at or one.last_at,
         todo=f"put it right, then: connector retry s{one.id}",
+    )
+
+
+def _booking_parked(one: Stuck, name: str, amount: Money | None, desk: Desk) -> Parked:
+    id = f"s{one.id}"
+    return Parked(
+        id=id,
+        what=WHAT[one.kind],
+        name=name,
+        amount=amount,
+        target=f"books:{desk.books.name if desk.books is not None else ''}",
+        why=one.why,
+        since=one.parked_at or one.last_at,
+        todo=f"{_first(one.proposed, f'connector retry {id}')} - {_or_by_hand(id)}",
+        proposed=one.proposed,
     )
 
 
@@ -211,8 +243,13 @@ def _payer(tx: Connection, subject: str, _: dict[str, str]) -> tuple[str, Money 
     return next((row.name for row in payers.every(tx) if row.customer == subject), subject), None
 
 
+def _payout(tx: Connection, subject: str, _: dict[str, str]) -> tuple[str, Money | None]:
+    return payout_bookings.name_of(tx, subject), payout_bookings.amount_of(tx, subject)
+
+
 _SUBJECTS: dict[StuckKind, Callable[[Connection, str, dict[str, str]], tuple[str, Money | None]]] = {
     StuckKind.CHARGE: _charge,
     StuckKind.SUBSCRIPTION: _unit,
     StuckKind.PAYER: _payer,
+    StuckKind.BOOKING: _payout,
 }

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connector.errors import Rejected
-from connector.flows import payouts
 from connector.flows.books_case import PAYMENT
 from connector.flows.books_invoices import known_payer
 from connector.flows.deliver_reversals import KIND as REVERSAL
 from connector.flows.desk import Desk
+from connector.flows.payout_bookings import KIND as PAYOUT
+from connector.flows.payout_bookings import said_of
 from connector.model.bookings import Booked, BooksChange, BooksChanges, ChangedKind
 from connector.model.invoice import Posted
 from connector.model.ledger import EntryKind, LedgerEntry
@@ -60,7 +61,7 @@ def books_changes(desk: Desk) -> Seen:
 def _look(desk: Desk, books: Books, found: BooksChanges, seen: Seen) -> None:
     ids = {kind: {c.id for c in found.changes if c.kind is kind} for kind in ChangedKind}
     payments = _ours(desk, books, (PAYMENT,), None if found.lost else ids[ChangedKind.PAYMENT])
-    bookings = _ours(desk, books, (REVERSAL, payouts.KIND), None if found.lost else set().union(*(ids[k] for k in _BOOKINGS)))
+    bookings = _ours(desk, books, (REVERSAL, PAYOUT), None if found.lost else set().union(*(ids[k] for k in _BOOKINGS)))
     posted = books.posted([link.target for link in payments]) if payments else {}
     booked = books.booked([link.target for link in bookings]) if bookings else {}
     _customers(desk, books, [c for c in found.changes if c.kind is ChangedKind.CUSTOMER], seen)
@@ -75,7 +76,8 @@ def _ours(desk: Desk, books: Books, kinds: Iterable[str], ids: set[str] | None) 
     """Links to these records; to all there are without `ids`."""
     with desk.store.read() as tx:
         every = [link for kind in kinds for link in links.every(tx, kind, books.name).values()]
-    return [link for link in every if link.state is LinkState.LINKED and (ids is None or link.target in ids)]
+    made = (link for link in every if link.state is LinkState.LINKED and "by_hand" not in link.detail)
+    return [link for link in made if ids is None or link.target in ids]
 
 
 def _note(desk: Desk, link: Link, found: Mapping[str, str], seen: Seen) -> None:
@@ -168,7 +170,7 @@ def _booking_name(desk: Desk, link: Link) -> str:
     with desk.store.read() as tx:
         entry = ledger.get(tx, link.source.removesuffix(":lost"))
     if entry is None:
-        return f"{payouts.said_of(link.source)} ({link.target})"
+        return f"{said_of(link.source)} ({link.target})"
     said = f"{_name(desk, entry)}, {entry.amount} that went back on {entry.on.isoformat()}"
     return f"{link.target.replace(':', ' ').capitalize()} ({said})"
 

@@ -10,7 +10,7 @@ from connector.flows.books_case import PAYMENT
 from connector.flows.deliver_reversals import KIND as REVERSAL
 from connector.flows.desk import Desk
 from connector.flows.month_gateway import BEFORE, begins
-from connector.flows.payouts import KIND
+from connector.flows.payout_bookings import KIND
 from connector.model.bookings import Booked
 from connector.model.invoice import Posted
 from connector.model.ledger import EntryKind, LedgerEntry

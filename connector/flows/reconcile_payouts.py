@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from connector.flows.desk import Desk
-from connector.flows.payouts import KIND, said_of
+from connector.flows.payout_bookings import DEPOSIT, KIND, said_of
 from connector.model.bookings import Booked
 from connector.model.clearing import journal
 from connector.model.drift import Drift
@@ -40,7 +40,7 @@ def compared(desk: Desk, *, since: date) -> tuple[Drift, ...]:
         return ()
     start = datetime.combine(max(since, desk.local_date(known.begun)), time(), desk.settings.time_zone)
     at_gateway = {payout.id: payout for payout in desk.gateway.payouts(start)}
-    bookings = {name: link for name, link in known.made.items() if link.target}
+    bookings = {name: link for name, link in known.made.items() if link.target and "by_hand" not in link.detail}
     found = desk.books.booked([link.target for link in bookings.values()]) if bookings else {}
     entered = (_entered(desk, link, known, found.get(link.target)) for link in bookings.values())
     return (
@@ -100,7 +100,7 @@ def _entered(desk: Desk, link: Link, known: _Known, found: Booked | None) -> Ent
         booking=link.source,
         said=said_of(link.source),
         record=link.target,
-        amount=_amount(lines),
+        amount=_deposited(lines) if link.source.startswith(DEPOSIT) else _amount(lines),
         dated=dated,
         found=found,
         by_hand="by_hand" in link.detail,
@@ -116,3 +116,9 @@ def _amount(lines: list[Planned]) -> Money | None:
     names = {name: name for name in ("clearing", "fees", *(one.account for one in lines if one.account))}
     made = journal(((one.line, one.account) for one in lines), names, dated=lines[0].dated)
     return made.amount if made is not None else None
+
+
+def _deposited(lines: list[Planned]) -> Money | None:
+    """A deposit's total is the bank's line; money that was fetched from the bank is a journal, of accounts we forgot."""
+    own = next(one.line.amount for one in lines if one.line.kind in _PAYOUTS)
+    return -own if own.minor <= 0 else None

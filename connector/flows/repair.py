@@ -16,7 +16,7 @@ from connector.flows import repair_steps
 from connector.flows.books_case import PAYMENT
 from connector.flows.deliver_books import REPLACES
 from connector.flows.desk import Desk
-from connector.flows.payouts import KIND as BOOKING
+from connector.flows.payout_bookings import KIND as BOOKING
 from connector.flows.reconcile import Reconciliation, reconcile
 from connector.flows.repair_steps import Steps
 from connector.model.drift import Drift

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from connector.errors import Rejected
 from connector.flows.books_invoices import known_payer, of_payer
 from connector.flows.desk import Desk
-from connector.flows.payouts import said_of
+from connector.flows.payout_bookings import said_of
 from connector.flows.reconcile import Reconciliation
 from connector.model.charge import Charge
 from connector.model.drift import Drift

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -40,10 +40,17 @@ def add(tx: Connection, line: BalanceLine, *, now: datetime) -> bool:
     return insert_new(tx, table, {**values, **amounts, **named})
 
 
-def unplanned(tx: Connection) -> list[BalanceLine]:
-    """Lines of which it is not settled yet with what they are booked, oldest first."""
+def get(tx: Connection, line: str) -> BalanceLine | None:
+    row = tx.execute(select(table).where(table.c.line == line)).mappings().one_or_none()
+    return None if row is None else _line(row)
+
+
+def unplanned(tx: Connection, kinds: Collection[BalanceKind] = ()) -> list[BalanceLine]:
+    """Lines (of these kinds) of which it is not settled yet with what they are booked, oldest first."""
     query = select(table).join_from(table, planned, planned.c.line == table.c.line, isouter=True)
     query = query.where(planned.c.line.is_(None)).order_by(table.c.at, table.c.line)
+    if kinds:
+        query = query.where(table.c.kind.in_(kinds))
     return [_line(row) for row in tx.execute(query).mappings()]
 
 
@@ -57,6 +64,11 @@ def plan(tx: Connection, lines: Iterable[Planned], *, now: datetime) -> None:
 
 def of_booking(tx: Connection, booking: str) -> list[Planned]:
     return [_planned(row) for row in tx.execute(_joined().where(planned.c.booking == booking)).mappings()]
+
+
+def planned_line(tx: Connection, line: str) -> Planned | None:
+    row = tx.execute(_joined().where(table.c.line == line)).mappings().one_or_none()
+    return None if row is None else _planned(row)
 
 
 def since(tx: Connection, moment: datetime) -> dict[str, Planned]:

@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from connector.errors import ConfigError
 
-HEAD = "0011"
+HEAD = "0012"
 MOVING = "moving"  # instead of a version: a store is being moved here, and is not complete yet
 _ADVISORY_LOCK = 7_206_117_201  # any number, the same in every process
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps the running migration in a module

@@ -394,6 +394,7 @@ stuck = Table(
     Column("attempts", sa.Integer, nullable=False),
     *(Column(name, UtcDateTime, nullable=False) for name in ("first_at", "last_at")),
     Column("parked_at", UtcDateTime),
+    Column("proposed", sa.Date),
 )
 Index("stuck_by_subject", stuck.c.kind, stuck.c.subject, unique=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
@@ -18,11 +18,15 @@ class StuckKind(StrEnum):
     CHARGE = "charge"  # cannot be read at the gateway; `subject` is its id
     SUBSCRIPTION = "subscription"  # its change is refused by the gateway; `subject` is the billing unit
     PAYER = "payer"  # the payment method cannot be read at the gateway; `subject` is the gateway's customer
+    BOOKING = "booking"  # a payout or a day's journal cannot be entered in the books; `subject` is the booking
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stuck:
-    """`tried` says what exactly was tried: something else counts from the first attempt again."""
+    """`tried` says what exactly was tried: something else counts from the first attempt again.
+
+    `proposed`: the first open day, where the books are closed for its own.
+    """
 
     id: int
     kind: StuckKind
@@ -33,6 +37,7 @@ class Stuck:
     first_at: datetime
     last_at: datetime
     parked_at: datetime | None
+    proposed: date | None = None
 
 
 _FIELDS = tuple(table.c[name] for name in Stuck.__dataclass_fields__)
@@ -53,6 +58,19 @@ def failed(tx: Connection, kind: StuckKind, subject: str, *, why: str, tried: st
     changed = {"why": why, "attempts": attempts, "last_at": now, "parked_at": parked_at}
     tx.execute(update(table).where(table.c.id == known.id).values(**changed))
     return parked_at is not None
+
+
+def park(
+    tx: Connection, kind: StuckKind, subject: str, *, why: str, tried: str = "", proposed: date | None = None, now: datetime
+) -> None:
+    """At once: the same would be refused again."""
+    known = _one(tx, table.c.kind == kind, table.c.subject == subject)
+    values = {"tried": tried, "why": why, "last_at": now, "proposed": proposed}
+    if known is None:
+        tx.execute(table.insert().values(kind=kind, subject=subject, attempts=1, first_at=now, parked_at=now, **values))
+        return
+    changed = {"attempts": known.attempts + 1, "parked_at": known.parked_at or now}
+    tx.execute(update(table).where(table.c.id == known.id).values(**values, **changed))
 
 
 def worked(tx: Connection, kind: StuckKind, subject: str) -> None:

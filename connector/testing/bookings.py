@@ -379,6 +379,9 @@ class BookingsContract:
         assert later.dated == date(2026, 1, 6)
         assert (office.bookings(), office.payments()) == (1, 0)
 
+    def test_payments_wait_for_their_deposit_in_the_books_own_account(self, books: Books, office: BookingsOffice) -> None:
+        assert books.undeposited_funds() == office.accounts["undeposited"]
+
     def test_an_inactive_account_is_named(self, books: Books, office: BookingsOffice) -> None:
         office.deactivate_account(office.accounts["fees"])
 

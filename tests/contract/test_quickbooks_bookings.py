@@ -320,3 +320,11 @@ def test_more_changes_than_are_told_are_lost(books: QuickBooks, office: Office) 
 
     assert told.lost
     assert {change.kind for change in told.changes} == {ChangedKind.CUSTOMER}
+
+
+def test_an_account_for_payments_that_wait_for_their_deposit_is_none_while_it_is_inactive(
+    books: QuickBooks, office: Office
+) -> None:
+    office.deactivate_account(office.accounts["undeposited"])
+
+    assert books.undeposited_funds() == ""

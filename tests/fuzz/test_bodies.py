@@ -93,6 +93,7 @@ def _books(m: Msp, desk: Desk) -> dict[str, Reader]:
         "posted": lambda: books.posted(posted),
         "receivables": lambda: books.receivables(on=m.world.now.date()),
         "closed until": books.closed_until,
+        "undeposited funds": books.undeposited_funds,
         "changes": lambda: books.changes(m.world.now - timedelta(days=2)),
         "ping": books.ping,
     }
