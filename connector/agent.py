@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ from connector.clock import SystemClock
 from connector.config.adapters import find_adapter, installed
 from connector.config.model import Config
 from connector.errors import Busy, ConfigError, ConnectorError, RetryLater
-from connector.flows import books_changes, collect, deliver, enrol, mirror, payouts, reconcile, release, shadow
+from connector.flows import books_changes, collect, deliver, enrol, mirror, payouts, reconcile, release, retention, shadow
 from connector.flows.desk import Accounts, Desk, Settings
 from connector.high_water import HighWater, guarded
 from connector.lease import LeaseLost
@@ -176,6 +177,12 @@ def _unusable(planned: mirror.Mirror) -> list[str]:
     return [item.message for item in planned.plan.unusable]
 
 
+def _reconcile(agent: Agent) -> reconcile.Reconciliation:
+    found = reconcile.reconcile(agent.desk)
+    retention.prune(agent.desk)
+    return found
+
+
 FLOWS: dict[str, Callable[[Agent], object]] = {
     "collect": lambda agent: collect.collect(agent.desk),
     "mirror": _mirror,
@@ -184,7 +191,7 @@ FLOWS: dict[str, Callable[[Agent], object]] = {
     "deliver": lambda agent: deliver.deliver(agent.desk),
     "payouts": lambda agent: payouts.payouts(agent.desk),
     "books_changes": lambda agent: books_changes.books_changes(agent.desk),
-    "reconcile": lambda agent: reconcile.reconcile(agent.desk),
+    "reconcile": _reconcile,
 }
 
 
@@ -331,6 +338,7 @@ def _settings(config: Config, step: Callable[[str, int, int], None]) -> Settings
         run_days_ahead=config.charging.run_days_ahead,
         other=policies.other_rules(config),
         dunning=policies.dunning(config),
+        keep=timedelta(days=config.store.keep_days),
         worker=holders.process(),
         progress=step,
     )

@@ -311,6 +311,12 @@ class SandboxConfig(Part):
     url: Address | None = Field(None, description="Address of a sandbox; its clock is used. null for real partners.")
 
 
+class StoreConfig(Part):
+    keep_days: int = Field(
+        400, ge=100, description="Days until what is of no more use leaves the database; see 'What is kept, and how long'."
+    )
+
+
 class Config(Part):
     """The whole file. Relative paths are relative to it."""
 
@@ -321,6 +327,7 @@ class Config(Part):
         repr=False,  # it may hold a password
         description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; with a password as {file: PATH} or {env: NAME}.",
     )
+    store: StoreConfig = Field(StoreConfig(), description="What is kept in the database.")
     secrets: Secrets = Field(description="Keys of the agent itself.")
     mode: Literal["live", "shadow"] = Field(
         "live", description="shadow: compute and compare everything, write nothing anywhere; see `connector go-live-report`."

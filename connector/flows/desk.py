@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,6 +52,7 @@ class Settings:
     gateway_releases: bool = False  # what the agent did not look at within the hour, the gateway finalizes alone
     run_days_ahead: int = 3  # the coming run is listed so early for approval
     dunning: Dunning = field(default_factory=Dunning)
+    keep: timedelta = timedelta(days=400)  # how long the store keeps what is of no more use
     worker: str = "agent"
     progress: Callable[[str, int, int], None] = field(default=lambda *_: None)  # what, done, of
 

@@ -1,4 +1,4 @@
-"""Holds: why a charge is not released, now and before. Lifted ones are kept as its history."""
+"""Holds: why a charge is not released, now and before. Lifted ones are kept as its history, for as long as `retention` says."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from connector.model.charge import Hold
 from connector.store.schema import hold as table
 
+AGENT = "agent"  # who lifted it, when its reason was gone
 _FIELDS = tuple(table.c[name] for name in Hold.__dataclass_fields__)
 _ACTIVE = table.c.lifted_at.is_(None)
 
@@ -19,7 +20,7 @@ def replace(tx: Connection, charge: str, holds: Sequence[Hold], *, now: datetime
     wanted = {hold.name: hold for hold in holds}
     there = {hold.name: hold for hold in active(tx, charge)}
     for name in there.keys() - wanted.keys():
-        lift(tx, charge, name, by="agent", why="the reason is gone", now=now)
+        lift(tx, charge, name, by=AGENT, why="the reason is gone", now=now)
     for name, hold in wanted.items():
         if name not in there:
             tx.execute(insert(table).values({**_row(hold), "charge": charge}))

@@ -1,4 +1,5 @@
-"""What people changed or removed of ours in the books. Kept until it is as it was again, or a person said that it is so."""
+"""What people changed or removed of ours in the books. Kept until it is as it was again, or a person said that it is so; then
+`retention` says for how long."""
 
 from __future__ import annotations
 
