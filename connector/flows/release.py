@@ -14,6 +14,7 @@ from connector.flows.bills import UnitBills, read_bills
 from connector.flows.desk import Desk
 from connector.flows.drafts import charges_of, missing_drafts
 from connector.flows.elsewhere import UNFINISHED, take_over_daily, tidy
+from connector.flows.gone import end_gone
 from connector.flows.other_invoices import Standing, standing
 from connector.flows.round import Round, facts_of, gather, is_old, read_books
 from connector.flows.supplements import supplements
@@ -62,6 +63,7 @@ def release(desk: Desk, *, full: bool = True) -> Released:
         pairs, report.unknown = charges_of(desk, units, drafts)
         round_ = gather(desk, units, bills, pairs)
         _all_drafts(desk, round_, pairs, report)
+        report.failed.extend(end_gone(desk))
     except Exception as error:  # what is out already is watched whatever happened to the drafts
         broken = error
     report.watched, refusals = watch_all(desk, round_ or gather(desk, units, bills, []))

@@ -15,7 +15,7 @@ from connector.model.charge import Charge
 from connector.model.invoice import OtherSort, PsaInvoice, PsaInvoiceKind
 from connector.model.money import Money
 from connector.model.period import Cycle, Period, Timing
-from connector.model.release import Reason
+from connector.model.release import GONE_WAY_ON, Reason
 
 PREFIX = "invoice-"  # in the billing unit's key, before the invoice's id in the PSA
 OTHER_CAP = "other_cap"
@@ -122,7 +122,7 @@ def questions(rules: OtherRules, invoice: PsaInvoice | None, number: str, payer:
             Reason(
                 name="missing_invoice",
                 message=f"invoice {number} is no longer in the PSA, or bills something else now",
-                way_on="nothing is collected for it: void the draft in the gateway's dashboard",
+                way_on=f"nothing is collected for it. {GONE_WAY_ON.capitalize()}",
             ),
         )
     if rules.of(payer) is None or invoice.sort not in rules.sorts:

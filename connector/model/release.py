@@ -21,6 +21,8 @@ OVERRULABLE = frozenset(
     {"cap", "change", "card_expired", "stale_data", "balances_differ", "unapplied_credit", "supplementary"}
     | {"shadowed", "foreign_subscription", "other_cap"}
 )
+GONE_DAYS = 7  # so long an invoice that was deleted may be made again; then what would have been charged for it ends
+GONE_WAY_ON = f"create it again in the PSA; where it stays deleted this charge ends by itself after {GONE_DAYS} days"
 UNREADABLE = "unreadable_invoice"
 SUPPLEMENTARY = "supplementary"  # asked before it is due, so that there is time to answer
 COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
@@ -255,7 +257,7 @@ def _no_bill(facts: Facts) -> Iterator[Reason]:
         yield Reason(
             name="missing_invoice",
             message="the invoice that was billed in addition for the period is no longer in the PSA",
-            way_on="create it again in the PSA, or void the draft in the gateway's dashboard",
+            way_on=GONE_WAY_ON,
         )
     elif facts.covered is not None:
         yield Reason(

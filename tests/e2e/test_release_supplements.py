@@ -8,6 +8,7 @@ from typing import Any
 
 from connector.flows import explain, forecast, overrule
 from connector.model.charge import ChargeState
+from connector.store import audit
 from tests.e2e.charging import at_stripe, autopay, bills, collected, debits, hold_names, only
 from tests.e2e.msp import Msp, msp
 
@@ -82,15 +83,22 @@ def test_where_the_configuration_says_so_an_addition_is_charged_by_itself(tmp_pa
         assert m.reconcile().ties
 
 
-def test_an_addition_deleted_before_it_was_approved_is_not_charged(tmp_path: Path) -> None:
+def test_an_addition_deleted_before_it_was_approved_is_not_charged_and_ends_a_week_later(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         id = charged(m)
         invoice = addition(m, id)
         days(m, "2026-02-04")
         m.act("office.delete_invoice", invoice=invoice["id"])
-        days(m, "2026-02-05")
+        days(m, "2026-02-05", "2026-02-11")
+        before, drafts = hold_names(m), at_stripe(m, "draft")
+        days(m, "2026-02-13")
+        after = hold_names(m), at_stripe(m, "draft"), supplement(m, id).state
+        with m.agent.store.read() as tx:
+            told = [row.why for row in audit.every(tx) if row.what == f"ended charge {supplement(m, id).id}"]
 
-        assert hold_names(m) == ["missing_invoice"]
+        assert (before, len(drafts)) == (["missing_invoice"], 1)
+        assert after == ([], [], ChargeState.WRITTEN_OFF)
+        assert told == [f"invoice {supplement(m, id).psa_number} was deleted in the PSA and not made again within 7 days"]
         assert collected(m) == 50000
 
 
@@ -246,3 +254,32 @@ def test_an_addition_is_in_the_forecast_and_in_the_explanation_of_its_period(tmp
         assert said.amount.minor == 50000
         assert [charge.psa_number for charge in said.supplements] == [bills(m, id)[0]["invoiceNumber"]]
         assert explain.explain(m.agent.desk, str(id)).period.start == date(2026, 3, 1)
+
+
+def test_in_autotask_an_addition_that_a_cheque_paid_in_part_leaves_nothing_waiting_when_its_invoice_is_paid(
+    tmp_path: Path,
+) -> None:
+    """Autotask cannot hold the cheque: what it paid looks as if it were billed once more, and is not debited."""
+    with msp(tmp_path, psa="autotask", agreements=0, **FREE) as m:
+        id = m.sign_up_in_autotask()
+        days(m, "2026-02-01", "2026-02-02")
+        m.act(
+            "office.sell",
+            contract=id,
+            product=m.act("office.add_service", name="Care", price="100.00", taxed=False),
+            starts="2026-02-03",
+        )
+        m.act("office.set_automatic", on=False)
+        m.act("office.create_invoices", through="2026-02-03", due_days=2)
+        m.act("office.export")
+        number = m.psa_invoices()[-1]["invoiceNumber"]
+        m.act("quickbooks.enter_payment", customer_name="Contoso Dental", amount="33.33", number=number)
+        days(m, "2026-02-05")
+        held = only([charge.id for charge in m.charges(ChargeState.HELD)])
+        overrule.overrule(m.agent.desk, held, who="Ann", why="the cheque is right")
+        days(m, "2026-02-06", "2026-02-07", "2026-02-08")
+
+        assert collected(m) == 50000 + 9286 - 3333
+        assert m.psa_invoices()[-1]["paidDate"]
+        assert (at_stripe(m, "draft", "open"), m.holds()) == ([], [])
+        assert m.reconcile().ties
