@@ -4,6 +4,7 @@ done already, so that a partner may repeat what it said years ago."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,26 +13,22 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, select
 from connector.store import holds, touched
 from connector.store.schema import books_touched, hold, shadow_charge
 
+FORGETS = (hold, books_touched, shadow_charge)  # all others only grow, or hold one row each of what is so now
 AT_ONCE = 500  # rows in one transaction; everybody else waits for a writer on SQLite
 
 
-def _past(before: datetime) -> dict[Table, ColumnElement[bool]]:
-    """Which rows of which table are of no more use. What a person lifted or settled stays, for it answers later questions."""
-    return {
-        hold: (hold.c.lifted_at < before) & (hold.c.lifted_by == holds.AGENT),
-        books_touched: (books_touched.c.settled_at < before) & (books_touched.c.settled_by == touched.AS_IT_WAS),
-        shadow_charge: shadow_charge.c.bill_day < before.date(),
-    }
-
-
-def forgets() -> frozenset[Table]:
-    """Every table of which rows may go. All others only grow, or hold one row each of what is so now."""
-    return frozenset(_past(datetime.max))
+def _past(before: datetime) -> Sequence[ColumnElement[bool]]:
+    """Which rows of FORGETS are of no more use. What a person lifted or settled stays, for it answers later questions."""
+    return (
+        (hold.c.lifted_at < before) & (hold.c.lifted_by == holds.AGENT),
+        (books_touched.c.settled_at < before) & (books_touched.c.settled_by == touched.AS_IT_WAS),
+        shadow_charge.c.bill_day < before.date(),
+    )
 
 
 def prune(tx: Connection, *, before: datetime, limit: int = AT_ONCE) -> dict[str, int]:
     """Delete up to `limit` rows of each table, the oldest first. How many of which; empty when nothing is left to delete."""
-    gone = {table.name: _delete(tx, table, past, limit) for table, past in _past(before).items()}
+    gone = {table.name: _delete(tx, table, past, limit) for table, past in zip(FORGETS, _past(before), strict=True)}
     return {name: count for name, count in gone.items() if count}
 
 

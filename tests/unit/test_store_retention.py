@@ -81,7 +81,7 @@ def test_no_other_table_loses_a_row(store: Store) -> None:
 
     _prune(store, A_YEAR)
 
-    assert {table.name for table in retention.forgets()} == forgotten
+    assert {table.name for table in retention.FORGETS} == forgotten
     assert not forgotten & set(schema.APPEND_ONLY)
     with store.read() as tx:
         assert tx.execute(select(func.count()).select_from(schema.charge)).scalar_one() == 1
