@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from adapters.connectwise import paid, translate, wire
+from adapters.connectwise import others, paid, translate, wire
 from adapters.connectwise.asked import Asked
 from adapters.connectwise.client import Client, Record
 from adapters.connectwise.paid import Add, Change, Row, Sums, Write
@@ -34,6 +34,7 @@ class PaymentWriter:
     client: Client
     currency: str
     member: str
+    tools: tuple[str, ...] = ()
     _asked: dict[str, Asked] = field(default_factory=dict)
 
     def record(self, id: str, state: PaidState) -> PaidRecord:
@@ -65,6 +66,8 @@ class PaymentWriter:
                 amount=Money.from_major(payment.amount, self.currency),
                 dated=payment.payment_date,
                 by=payment.applied_by.strip(),
+                tool=others.is_tool(payment.applied_by, self.tools),
+                exported=payment.sync_status == "Synced",
             )
             for payment in payments
             if payment.credit is None
@@ -97,6 +100,10 @@ class PaymentWriter:
         made = asked.left_behind(look.payments, member=self.member) if asked else None
         if asked and made and not any(row.payment.id == made.id and (row.ours or row.adopted) for row in rows):
             return self._settled(made, asked, rows, look, state)
+        if asked is None:
+            rows = others.replaced(rows, state.own, state.recorded)
+        now = paid.sums(rows, currency)
+        rows = others.copied(rows, state.collected - now.ours - now.adopted, self.tools, state.is_copy, own=self.member)
         now = paid.sums(rows, currency)
         missing = state.collected - now.ours - now.adopted
         return paid.claim(rows, missing, state.dated, member=self.member, open_=look.invoice.balance)

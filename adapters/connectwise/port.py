@@ -37,7 +37,9 @@ class ConnectWise:
             currency=context.currency,
             salt=_fingerprint(self._mapping),
         )
-        self._payments = PaymentWriter(client=self._client, currency=context.currency, member=settings.api_member)
+        self._payments = PaymentWriter(
+            client=self._client, currency=context.currency, member=settings.api_member, tools=settings.sync_members
+        )
 
     @property
     def name(self) -> str:

@@ -29,6 +29,11 @@ class ConnectWiseSettings(BaseModel):
         description="identifier of the API member that the keys belong to: payments that it recorded are known as ours even "
         "when the answer to a write was lost",
     )
+    sync_members: tuple[str, ...] = Field(
+        default=(),
+        description="identifiers of the API members by which other tools bring payments from the books; those with the name of "
+        "Wise-Sync, Gozynta Mobius or Alternative Payments (AltPay) in them are known without this",
+    )
     connect_timeout_s: float = Field(default=5, gt=0, le=60, description="seconds until a connection must be there")
     read_timeout_s: float = Field(default=60, gt=0, le=300, description="seconds until an answer must come")
     total_timeout_s: float = Field(default=120, gt=0, le=600, description="seconds until an answer must be complete")

@@ -25,6 +25,7 @@ class Syncs:
     def __init__(self, world: World) -> None:
         self._world = world
         self._brought: dict[tuple[str, str, str], int] = {}  # tool, payment in QuickBooks, invoice -> row in ConnectWise
+        self._rewritten: set[str] = set()  # numbers of invoices
         self.actions: dict[str, Callable[..., Any]] = {
             name: getattr(self, name) for name in ("copy_to_psa", "rewrite_psa", "set_paid_dates", "export_to_books")
         }
@@ -44,8 +45,9 @@ class Syncs:
         return made
 
     def rewrite_psa(self, member: str = "GozyntaMobius") -> int:
-        """Each invoice with payments in QuickBooks loses all it has in ConnectWise and gets those instead. How many rows."""
-        of: dict[str, list[tuple[Row, Decimal]]] = {}
+        """Each invoice with payments in QuickBooks, now or in the run before, loses all it has in ConnectWise and gets those
+        instead. How many rows."""
+        of: dict[str, list[tuple[Row, Decimal]]] = {doc: [] for doc in self._rewritten}
         for payment, doc, amount in self._applied():
             of.setdefault(doc, []).append((payment, amount))
         made = 0
@@ -60,6 +62,7 @@ class Syncs:
             for payment, amount in found:
                 self._add(invoice, payment, amount, member)
                 made += 1
+        self._rewritten = {doc for doc, found in of.items() if found}
         return made
 
     def set_paid_dates(self) -> int:

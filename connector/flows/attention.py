@@ -24,6 +24,7 @@ from connector.store.stuck import Stuck, StuckKind
 from connector.store.touched import Touched
 
 TOUCHED = "changed by somebody in the books"
+OTHERS = {"second_writer": "another tool writes payments in the PSA", "second_payment": "a payment is in the books twice"}
 WHAT = {
     StuckKind.CHARGE: "a charge cannot be read at the gateway",
     StuckKind.SUBSCRIPTION: "a change of the subscription is refused by the gateway",
@@ -108,7 +109,7 @@ def _booking(tx: Connection, one: Parked) -> str:
 
 
 def retry_all(desk: Desk, *, target: str = "", who: str, why: str = "") -> list[Parked]:
-    return [retry(desk, one.id, who=who, why=why) for one in parked(desk, target=target) if one.what != TOUCHED]
+    return [retry(desk, one.id, who=who, why=why) for one in parked(desk, target=target) if not one.id.startswith("t")]
 
 
 def dismiss(desk: Desk, id: str, *, who: str, why: str) -> Parked:
@@ -220,10 +221,10 @@ def _booking_parked(one: Stuck, name: str, amount: Money | None, desk: Desk) -> 
 def _changed(one: Touched, desk: Desk) -> Parked:
     return Parked(
         id=f"t{one.id}",
-        what=TOUCHED,
+        what=OTHERS.get(one.what, TOUCHED),
         name="",
         amount=None,
-        target=f"books:{desk.books.name if desk.books is not None else ''}",
+        target=f"psa:{desk.psa.name}" if one.what == "second_writer" else f"books:{desk.books.name if desk.books else ''}",
         why=one.said,
         since=one.at,
         todo=touched.todo(one),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connector.errors import Rejected
+from connector.flows import other_writers
 from connector.flows.books_case import PAYMENT
 from connector.flows.books_invoices import known_payer
 from connector.flows.deliver_reversals import KIND as REVERSAL
@@ -64,6 +65,7 @@ def _look(desk: Desk, books: Books, found: BooksChanges, seen: Seen) -> None:
     bookings = _ours(desk, books, (REVERSAL, PAYOUT), None if found.lost else set().union(*(ids[k] for k in _BOOKINGS)))
     posted = books.posted([link.target for link in payments]) if payments else {}
     booked = books.booked([link.target for link in bookings]) if bookings else {}
+    seen.touched += other_writers.look_in_books(desk, books, sorted(ids[ChangedKind.PAYMENT]))
     _customers(desk, books, [c for c in found.changes if c.kind is ChangedKind.CUSTOMER], seen)
     made_again = any(c.kind is ChangedKind.INVOICE and c.gone for c in found.changes)
     for link in payments:

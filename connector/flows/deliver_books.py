@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from connector.errors import ConnectorError, Rejected
-from connector.flows import deliver_reversals
+from connector.flows import deliver_reversals, other_writers
 from connector.flows.books_case import Case, Invoices
 from connector.flows.books_invoices import look_up, of_payer
 from connector.flows.desk import Desk
@@ -20,7 +20,7 @@ from connector.model.money import Money
 from connector.ports import WriteKey
 from connector.store import charges, ledger, links
 from connector.store.links import Link, LinkState
-from connector.store.write_once import write_once
+from connector.store.write_once import write_key, write_once
 
 WAIT = timedelta(hours=1)
 WAIT_UNAPPLIED = timedelta(hours=6)
@@ -101,7 +101,7 @@ def _billed(case: Case, charge: Charge) -> Money | None:
 
 
 def _post(case: Case, invoice: BooksInvoice | None) -> Outcome:
-    if invoice is not None and invoice.balance < case.entry.amount and not _sent_before(case):
+    if invoice is not None and _may_stand_there(case, invoice) and not _sent_before(case):
         adopted = case.books.recorded_by_hand(invoice, case.entry.amount)
         if adopted is not None:
             return _adopt(case, adopted)
@@ -113,6 +113,13 @@ def _post(case: Case, invoice: BooksInvoice | None) -> Outcome:
     link = case.link()
     assert link is not None  # noqa: S101 - write_once linked it
     return _applied(posted, invoice) if posted is not None else _apply(case, link, invoice)
+
+
+def _may_stand_there(case: Case, invoice: BooksInvoice) -> bool:
+    """There is no room for it any more; or a part was paid, and the PSA's own sync took ours of this amount to the books."""
+    if invoice.balance < case.entry.amount:
+        return True
+    return invoice.balance < invoice.total and other_writers.was_exported(case.desk, case.charge, case.entry.amount)
 
 
 def _post_once(case: Case, payment: BooksPayment) -> Posted | None:
@@ -162,9 +169,11 @@ def _minor(money: Money) -> int:
 
 
 def _sent_before(case: Case) -> bool:
-    """What covers the invoice may then be our own payment, not yet visible: it is looked up, not adopted."""
+    """What covers the invoice may then be our own payment, not yet visible: not adopted before looking it up finds nothing."""
     link = case.link()
-    return link is not None and link.sent_at is not None
+    if link is None or link.sent_at is None:
+        return False
+    return link.sent_at + case.books.find_lag > case.desk.now() or case.books.find(write_key(link)) is not None
 
 
 def _adopt(case: Case, adopted: Posted) -> Outcome:

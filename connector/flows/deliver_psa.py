@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from connector.errors import Rejected
-from connector.flows import settled
+from connector.flows import other_writers, settled
 from connector.flows.alone import alone
 from connector.flows.desk import Desk
 from connector.flows.follow import follow_bill
@@ -93,7 +93,15 @@ def _converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
         link = links.sending(tx, link, now=desk.now(), attempt=link.attempt + 1)
     own = tuple(link.detail.get("own", ()))
     remember = partial(_remember, desk, link)
-    state = PaidState(collected=_collected(desk, charge), dated=entry.on, own=own, remember=remember)
+    recorded = link.detail.get("recorded")
+    state = PaidState(
+        collected=_collected(desk, charge),
+        dated=entry.on,
+        own=own,
+        recorded=None if recorded is None else Money(recorded, charge.currency),
+        is_copy=partial(other_writers.is_copy, desk, charge),
+        remember=remember,
+    )
     state = settled.with_others(desk, charge, state)
     record = desk.psa.record_paid(charge.psa_invoice, state)
     with desk.store.begin() as tx:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from connector.flows import collect, reconcile_payments, reconcile_payouts, settled, told_of_reversals
+from connector.flows import collect, other_writers, reconcile_payments, reconcile_payouts, settled, told_of_reversals
 from connector.flows.desk import Desk
 from connector.flows.reconcile_facts import Facts, read_facts
 from connector.flows.reconcile_rows import row_of
@@ -43,6 +43,7 @@ def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
     """Everything billed since that day (default: 92 days), each partner read anew."""
     since = max(since or desk.today() - timedelta(days=DAYS), desk.settings.policy.collect_from)
     _keep_alive(desk)
+    other_writers.look_in_psa(desk)
     subjects, bills = subjects_since(desk, since)
     facts = read_facts(desk, subjects)
     _hand_over(desk, subjects, facts)

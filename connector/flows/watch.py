@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 from connector.errors import OutcomeUnknown, Rejected, RetryLater
-from connector.flows import books_invoices, collect, holding, late
+from connector.flows import books_invoices, collect, holding, late, other_writers
 from connector.flows.desk import Desk
 from connector.flows.holding import Patience
 from connector.flows.reduction import reduce_once
@@ -88,7 +88,9 @@ def _one(desk: Desk, round_: Round, charge: Charge, still_open: Mapping[str, Gat
         # What cannot be taken back is decided on what the PSA says now, not when the round began.
         now = desk.psa.invoice(bill.id)
         bill = now if now is not None and not now.voided else None
-        decision = watch(invoice, open_now=_open_now(desk, round_, charge, bill, still_open), paused=round_.paused)
+        there = other_writers.brought(desk, charge)
+        open_now = _open_now(desk, round_, charge, bill, still_open, there)
+        decision = watch(invoice, open_now=open_now, paused=round_.paused)
     what = _act(desk, charge, invoice, decision)
     if what:
         done[charge.id] = what
@@ -130,19 +132,30 @@ def _rebind(desk: Desk, charge: Charge, bill: PsaInvoice | None) -> Charge:
 
 
 def _open_now(
-    desk: Desk, round_: Round, charge: Charge, bill: PsaInvoice | None, still_open: Mapping[str, GatewayInvoice]
+    desk: Desk,
+    round_: Round,
+    charge: Charge,
+    bill: PsaInvoice | None,
+    still_open: Mapping[str, GatewayInvoice],
+    there: tuple[Money, Money] | None = None,
 ) -> Money | None:
     """What is still owed: the lowest that PSA and books say, each less what we collected and it does not show yet, and less
-    what earlier charges on the same invoice still collect."""
+    what earlier charges on the same invoice still collect. `there`: of ours, what other writers brought to PSA and books."""
     if bill is None:
         return None if charge.psa_invoice else still_open[charge.gateway_invoice].amount_remaining
     together = [other for other in siblings(round_, charge) if other.psa_invoice == bill.id and other.id != charge.id]
     late_psa, late_books = late.of_all(desk, (charge, *together), charge.currency)
+    if there is not None:
+        late_psa, late_books = _less(late_psa, there[0]), _less(late_books, there[1])
     earlier = [still_open[c.gateway_invoice] for c in together if c.number < charge.number and c.gateway_invoice in still_open]
     of_books = in_books(desk, round_, _payer(desk, round_, charge), bill)
     lowest = min([bill.balance - late_psa, *(b.balance - late_books for b in of_books)], key=lambda m: m.minor)
     left = lowest - total((invoice.amount_remaining for invoice in earlier), charge.currency)
     return max(left, Money.zero(charge.currency), key=lambda m: m.minor)
+
+
+def _less(late_: Money, there: Money) -> Money:
+    return late_ - min(late_, there, key=lambda m: m.minor) if late_.minor > 0 else late_
 
 
 def _payer(desk: Desk, round_: Round, charge: Charge) -> Payer:

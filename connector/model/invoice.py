@@ -62,6 +62,8 @@ class PaidState:
 
     `own` are ids of payment rows that we wrote before (from our links). `dated` is the company's date of the last payment.
     `elsewhere`: what others recorded of it, as far as the books show; only a PSA that cannot hold a part needs to be told.
+    `recorded`: what the PSA showed of it after the last write. `is_copy`: whether a tool that brings payments from the books can
+    only mean ours by one of this amount, for the books have ours on that invoice and nobody else's.
     `remember` commits another `own` before an adapter sends what it could not find again by itself after a crash.
     """
 
@@ -69,6 +71,8 @@ class PaidState:
     dated: date
     own: tuple[str, ...] = ()
     elsewhere: Money | None = None
+    recorded: Money | None = None
+    is_copy: Callable[[Money], bool] = field(default=lambda _: False, compare=False, repr=False)
     remember: Callable[[tuple[str, ...]], None] = field(default=lambda _: None, compare=False, repr=False)
 
 
@@ -85,13 +89,18 @@ class PaidRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
-    """A payment that somebody recorded on an invoice, us included. `by`: who or how, in the partner's words; may be empty."""
+    """A payment that somebody recorded on an invoice, us included. `by`: who or how, in the partner's words; may be empty.
+
+    `tool`: by a tool that brings payments from the books. `exported`: the PSA's own sync took it to the books.
+    """
 
     id: str
     invoice: str  # id in the same partner
     amount: Money
     dated: date | None
     by: str = ""
+    tool: bool = False
+    exported: bool = False
 
 
 class MethodKind(StrEnum):

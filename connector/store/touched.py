@@ -10,6 +10,10 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from connector.store.schema import books_touched as table
 
+_SWITCH_OFF = {
+    "second_writer": "switch its payment sync off, or set write_back.psa_payments: accounting_sync; delete what is twice",
+    "second_payment": "switch the PSA's own sync of payments off, or set write_back.books: psa_sync; delete one of the two",
+}
 AS_IT_WAS = "as it was again"
 CHANGED_AGAIN = "changed again"
 
@@ -22,7 +26,7 @@ class Touched:
     kind: str
     source: str
     record: str
-    what: str  # gone, amount, date, customer, off_invoice
+    what: str  # gone, amount, date, customer, off_invoice; second_writer, second_payment
     said: str  # a sentence
     at: datetime
 
@@ -73,6 +77,12 @@ def open_(tx: Connection) -> list[Touched]:
     return _all(tx, _OPEN)
 
 
+def told_since(tx: Connection, source: str, since: datetime) -> bool:
+    """Whether something of this source is open, or was settled after that."""
+    row = select(table.c.id).where(table.c.source == source, _OPEN | (table.c.settled_at > since))
+    return tx.execute(row.limit(1)).first() is not None
+
+
 def _all(tx: Connection, *conditions: ColumnElement[bool]) -> list[Touched]:
     rows = tx.execute(select(*_FIELDS).where(*conditions).order_by(table.c.id)).mappings()
     return [Touched(**row) for row in rows]
@@ -80,4 +90,6 @@ def _all(tx: Connection, *conditions: ColumnElement[bool]) -> list[Touched]:
 
 def todo(one: Touched) -> str:
     """What to type."""
+    if one.what in _SWITCH_OFF:
+        return f"{_SWITCH_OFF[one.what]}; then, or if it is right as it is: connector dismiss t{one.id} --as NAME --why TEXT"
     return f"put it back in the books as it was, or, if it is right as it is: connector dismiss t{one.id} --as NAME --why TEXT"
