@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.crash.matrix import Case, Story, Walk, Wanted
 from tests.crash.points import Point
-from tests.crash.story import STORIES
+from tests.crash.stories import STORIES
 
 
 def main() -> int:

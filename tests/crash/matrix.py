@@ -80,6 +80,7 @@ class Story:
     kind: str = "connectwise"
     config: Mapping[str, Any] = field(default_factory=dict)
     within_migrations: bool = False  # each statement of a migration is a point too
+    replaces_store: bool = False  # people do so: no agent runs while they act
 
 
 @dataclass(frozen=True, kw_only=True)

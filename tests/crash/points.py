@@ -20,6 +20,7 @@ from sqlalchemy.engine.default import DefaultDialect
 
 _WRITES = re.compile(r"\s*(INSERT\s+(?:OR \w+ )?INTO|UPDATE|DELETE\s+FROM|CREATE|ALTER|DROP)\s+\"?(\w+)", re.IGNORECASE)
 _OURS = "/connector/"
+_ADAPTERS = "/adapters/"
 _NOT_THE_PLACE = ("/connector/store/", "/connector/pulse.py", "/connector/readonly.py")
 _ID = re.compile(r"\d{2,}|\d+|[a-z]+_(?:test_)?\w{10,}")
 # How fresh things are, who holds the lease and what was spent of a budget change nothing for anybody but this process.
@@ -28,11 +29,15 @@ _OF_THE_PROCESS = {"freshness", "lease", "budget"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
-    """Before or after one write. `kinds`: what is written to: one route of one partner, or tables of the store."""
+    """Before or after one write. `kinds`: what is written to: one route of one partner, or tables of the store.
+
+    `call`: of a partner's write, the method of the port that makes it, as `stripe release`.
+    """
 
     after: bool
     what: str
     kinds: tuple[str, ...]
+    call: str = ""
 
     def __str__(self) -> str:
         return f"{'after' if self.after else 'before'} {self.what}"
@@ -46,8 +51,8 @@ class Points:
     within_migrations: bool = False
     passed: list[Point] = field(default_factory=list)
 
-    def at(self, after: bool, what: str, kinds: tuple[str, ...]) -> None:
-        self.passed.append(Point(after=after, what=what, kinds=kinds))
+    def at(self, after: bool, what: str, kinds: tuple[str, ...], call: str = "") -> None:
+        self.passed.append(Point(after=after, what=what, kinds=kinds, call=call))
         if len(self.passed) == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -65,10 +70,10 @@ def _watch_partners(points: Points) -> None:
         path = request.path_url.partition("?")[0]
         if request.method in ("GET", "HEAD") or "/query" in path:
             return send(session, request, **how)
-        what, kinds = f"{request.method} {path}", (route(str(request.method), path),)
-        points.at(False, what, kinds)
+        what, kinds, port = f"{request.method} {path}", (route(str(request.method), path),), call(path)
+        points.at(False, what, kinds, port)
         response = send(session, request, **how)
-        points.at(True, what, kinds)
+        points.at(True, what, kinds, port)
         return response
 
     requests.Session.send = sending  # type: ignore[assignment, method-assign]
@@ -104,6 +109,16 @@ def _watch_store(points: Points) -> None:
 def route(method: str, path: str) -> str:
     """A request without what differs from record to record."""
     return f"{method} " + "/".join("*" if _ID.fullmatch(part) else part for part in path.split("/"))
+
+
+def call(path: str) -> str:
+    """The partner, and the method of its port: the outermost of the adapter's functions that run just now."""
+    frame, method = sys._getframe(2), ""
+    while frame.f_back is not None:
+        if _ADAPTERS in frame.f_code.co_filename:
+            method = frame.f_code.co_name
+        frame = frame.f_back
+    return f"{path.split('/')[1]} {method}"
 
 
 def _place() -> str:

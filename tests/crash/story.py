@@ -247,5 +247,3 @@ AUTOTASK = Story(
         Stage(name="the week ends", people=on("2026-02-08")),
     ),
 )
-
-STORIES = (MONEY, CARE, AUTOTASK)
