@@ -22,6 +22,7 @@ from connector.agent import Agent, flows_of, opened, run_flow, sync_once
 from connector.config.load import load_config
 from connector.errors import ConnectorError
 from tests.e2e.msp import Msp, write_config
+from tests.simulation import at_the_bank
 from tests.simulation.broken import Broken
 from tests.simulation.mortal import Crash, Mortal
 from tests.simulation.record import Record
@@ -59,6 +60,7 @@ class Life:
     restarts: int = 0
     rounds: int = 0
     events: int = 0
+    in_the_bank: int = 0  # cents, before anything was collected
     seen: Counter[str] = field(default_factory=Counter)  # what there was in the end, by kind
 
     @property
@@ -148,6 +150,8 @@ class Life:
         written = len(self.msp.requests(writes=True))
         self.round(whole=True)
         self.record.check_quiet(self.msp, writes=self.msp.requests(writes=True)[written:])
+        if self.setting.books_payouts:
+            at_the_bank.check(self.msp, opened_with=self.in_the_bank)
 
 
 # How often a flow is due in a round that is not whole.
@@ -222,6 +226,7 @@ def _steps(life: Life, steps: int, table: list[tuple[int, Step]]) -> None:
     life.msp.enrol()
     life.round(whole=True)
     life.record.begin(life.msp)
+    life.in_the_bank = at_the_bank.balance(life.msp)
     for _ in range(steps):
         life.events += 1
         said = _lived(life, life.chance.choices(functions, weights)[0])

@@ -21,8 +21,8 @@ class Setting:
         return ", ".join([self.psa, f"{self.customers} customers at first", *words, str(books["method"])])
 
     @property
-    def clears(self) -> bool:
-        return bool(self.config["books"]["method"] == "clearing_account")
+    def books_payouts(self) -> bool:
+        return bool(self.config["books"]["method"] != "payments_only")
 
 
 def drawn(chance: random.Random, seed: int) -> Setting:
@@ -36,11 +36,13 @@ def drawn(chance: random.Random, seed: int) -> Setting:
         charging |= {"max_change_percent": 50, "max_change_amount": 200}
     if chance.random() < 0.2:
         charging["missing_invoice"] = "computed"
-    books: dict[str, Any] = {"method": chance.choice(("payments_only", "clearing_account"))}
-    if books["method"] == "clearing_account":
+    books: dict[str, Any] = {"method": chance.choice(("payments_only", "clearing_account", "undeposited_funds"))}
+    if books["method"] != "payments_only":
         books |= {"accounts": ACCOUNTS, "foreign": "book"}
-        if chance.random() < 0.5:
-            books["accounts"] = {**ACCOUNTS, "disputed": "94"}
+    if books["method"] == "undeposited_funds":
+        books["accounts"] = {name: id for name, id in ACCOUNTS.items() if name != "clearing"}
+    if books["method"] != "payments_only" and chance.random() < 0.5:
+        books["accounts"] = {**books["accounts"], "disputed": "94"}
     psa = "autotask" if seed % 3 == 0 else "connectwise"
     limits = {"cancels_percent": 100, "changes_percent": 100}  # who looks at a plan is not simulated
     return Setting(psa=psa, customers=chance.randint(3, 6), config={"charging": charging, "books": books, "limits": limits})
