@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,10 @@ MAX_CONDITION = 1500  # characters once encoded: the guide advises addresses bel
 IN_USE_WAIT_S = 300.0
 
 Record = dict[str, Any]
+
+
+class _UnknownList(RetryLater):
+    pass
 
 
 class Client:
@@ -78,6 +83,15 @@ class Client:
                 return
             last = int(page[-1]["id"])
 
+    def list_of(self, record: str, name: str) -> builtins.list[Record] | None:
+        """Every record of a list that belongs to another record; None when that one does not exist."""
+        try:
+            return builtins.list(self.list(f"{record}/{name}"))
+        except _UnknownList:
+            if self.get(record) is None:
+                return None
+            raise
+
     def among(self, path: str, field: str, ids: Iterable[int], also: str = "") -> Iterator[Record]:
         """Every record whose `field` is one of `ids`, in as many lists as the length of an address allows."""
         for chunk in chunked(sorted(set(ids))):
@@ -108,7 +122,7 @@ class Client:
         reply = self._send("GET", path, params=params, idempotent=True)
         if reply.status == 404:
             self.ping()
-            raise RetryLater(f"ConnectWise does not know the list {path}. If this stays, check base_url and api_version.")
+            raise _UnknownList(f"ConnectWise does not know the list {path}. If this stays, check base_url and api_version.")
         return reply
 
     def _send(

@@ -57,8 +57,8 @@ class PaymentWriter:
         return _said(after.invoice, rows, expected, state.collected, wrote=bool(steps))
 
     def received(self, id: str) -> list[Received]:
-        """Without the rows by which a credit memo was applied."""
-        payments = [self._payment(row, id) for row in self.client.list(f"/finance/invoices/{id}/payments")]
+        """Without the rows by which a credit memo was applied; none when the invoice is gone."""
+        payments = self._payments(id) or []
         return [
             Received(
                 id=str(payment.id),
@@ -75,10 +75,14 @@ class PaymentWriter:
 
     def _look(self, id: str) -> _Look:
         record = self.client.get(f"/finance/invoices/{id}")
-        if record is None:
+        payments = self._payments(id) if record is not None else None
+        if record is None or payments is None:
             raise Rejected(f"invoice {id} is no longer in ConnectWise; it was deleted there.", code="invoice_gone")
-        payments = [self._payment(row, id) for row in self.client.list(f"/finance/invoices/{id}/payments")]
         return _Look(invoice=translate.invoice(translate.read_invoice(record), self.currency), payments=payments)
+
+    def _payments(self, id: str) -> list[wire.Payment] | None:
+        rows = self.client.list_of(f"/finance/invoices/{id}", "payments")
+        return None if rows is None else [self._payment(row, id) for row in rows]
 
     def _payment(self, record: Record, invoice: str) -> wire.Payment:
         try:

@@ -361,11 +361,12 @@ class PsaContract:
         assert not list(psa.invoices([ref], since=START + timedelta(days=1)))
         assert not list(psa.invoices([], since=START))
 
-    def test_a_deleted_invoice_is_none(self, psa: Psa, rig: PsaRig) -> None:
+    def test_a_deleted_invoice_is_none_and_has_no_payments(self, psa: Psa, rig: PsaRig) -> None:
         invoice = self.invoice(rig)
         rig.delete_invoice(invoice)
 
         assert psa.invoice(invoice) is None
+        assert not psa.received(invoice)
 
     # Recording payments
 
