@@ -21,6 +21,7 @@ from connector import (
     cli_recover,
     cli_run,
     cli_shadow,
+    cli_skip,
     cli_store,
 )
 from connector.cli_common import (
@@ -201,6 +202,7 @@ for command in (
     *cli_month.COMMANDS,
     *cli_attention.COMMANDS,
     *cli_shadow.COMMANDS,
+    *cli_skip.COMMANDS,
     *cli_adopt.COMMANDS,
     *cli_recover.COMMANDS,
     *cli_store.COMMANDS,

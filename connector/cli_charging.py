@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connector.cli_common import EXIT_PROBLEM, ConfigOption, JsonOption, agent_of, day, terminal
+from connector.cli_common import (
+    EXIT_PROBLEM,
+    ConfigOption,
+    JsonOption,
+    WhoOption,
+    WhyOption,
+    agent_of,
+    check_named,
+    day,
+    terminal,
+)
 
 if TYPE_CHECKING:
     from connector.agent import Agent
     from connector.flows.overrule import HeldCharge
-
-WhoOption = Annotated[str, typer.Option("--as", help="Your name, for the audit.")]
-WhyOption = Annotated[str, typer.Option("--why", help="Why, for the audit.")]
 
 
 def explain(
@@ -86,7 +93,7 @@ def release(
     """Overrule a hold: the charge goes out with the agent's next round, at the amount that is shown, if nothing else holds it."""
     from connector.flows.overrule import held, overrule
 
-    _named(who, why)
+    check_named(who, why)
     if bool(charge) == all_ or (all_ and not name):
         raise typer.BadParameter("name one charge, or --name HOLD --all")
     with agent_of(config) as agent:
@@ -101,7 +108,7 @@ def pause(why: WhyOption = "", who: WhoOption = "", config: ConfigOption = None)
     """Stop charging: from the agent's next round on nothing is released, and open invoices are no longer collected."""
     from connector.flows.switch import pause as switched_off
 
-    _named(who, why)
+    check_named(who, why)
     with agent_of(config) as agent:
         switched_off(agent.desk, who=who, why=why)
         print("Charging is paused. Nothing is released, and a running agent stops what is open within one round of release.")
@@ -112,19 +119,13 @@ def resume(why: WhyOption = "", who: WhoOption = "", config: ConfigOption = None
     """Go on charging after `pause`: what fell due meanwhile goes out with the next round, once, at what is owed then."""
     from connector.flows.switch import resume as switched_on
 
-    _named(who, why)
+    check_named(who, why)
     with agent_of(config) as agent:
         said = switched_on(agent.desk, who=who, why=why)
         print(f"Charging goes on. It was paused since {said['since'][:16].replace('T', ' ')} UTC by {said['who']}: {said['why']}")
 
 
 COMMANDS: tuple[Any, ...] = (explain, forecast, holds, release, pause, resume)
-
-
-def _named(who: str, why: str) -> None:
-    """Checked here rather than by required options, so that both are asked for in one sentence."""
-    if not who.strip() or not why.strip():
-        raise typer.BadParameter('say who you are and why, both are kept: --as "Dana" --why "agreed with the customer"')
 
 
 def _release_all(agent: Agent, rows: list[HeldCharge], *, name: str, who: str, why: str, yes: bool) -> None:

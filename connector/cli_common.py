@@ -27,6 +27,8 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file. Default: $CONNECTOR_CONFIG, else ./connector.yaml.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data for a program instead of tables.")]
+WhoOption = Annotated[str, typer.Option("--as", help="Your name, for the audit.")]
+WhyOption = Annotated[str, typer.Option("--why", help="Why, for the audit.")]
 
 
 def path_of(given: Path | None) -> Path:
@@ -47,6 +49,12 @@ def _load(given: Path | None) -> Config:
     from connector.config.load import load_config
 
     return load_config(path_of(given))
+
+
+def check_named(who: str, why: str) -> None:
+    """Checked here rather than by required options, so that both are asked for in one sentence."""
+    if not who.strip() or not why.strip():
+        raise typer.BadParameter('say who you are and why, both are kept: --as "Dana" --why "agreed with the customer"')
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
-from adapters.connectwise import translate
+from adapters.connectwise import translate, wire
 from adapters.connectwise.agreements import AgreementReader
 from adapters.connectwise.client import Client, Record
 from adapters.connectwise.mapped import MAPPING
@@ -29,6 +29,7 @@ class ConnectWise:
 
     def __init__(self, settings: ConnectWiseSettings, context: Context, *, http: Http | None = None) -> None:
         self._context = context
+        self._given_up = frozenset(name.strip().casefold() for name in settings.written_off_statuses)
         self._mapping = _given(context.mapping)
         self._client = Client(settings, context=context, http=http)
         self._reader = AgreementReader(
@@ -66,7 +67,7 @@ class ConnectWise:
         dated = f"date > [{since - ONE_DAY - ONE_DAY}T00:00:00Z]"
         ids = [int(ref.id) for ref in agreements if ref.psa == NAME]
         rows = list(self._client.among("/finance/invoices", "agreement/id", ids, also=dated))
-        found = [translate.invoice_or_why(row, self._context.currency) for row in rows]
+        found = [translate.invoice_or_why(row, self._context.currency, given_up=self._given_up) for row in rows]
         yield from (one for one in found if isinstance(one, UnreadableInvoice) or one.dated >= since)
 
     def other_invoices(self, payers: Collection[str], *, since: date) -> Iterator[PsaInvoice]:
@@ -74,12 +75,15 @@ class ConnectWise:
         companies = {(payer.psa, payer.id) for payer in map(Payer.of_key, payers)}
         ids = sorted(int(id) for psa, id in companies if psa == NAME and id.isdigit())
         rows = self._client.among("/finance/invoices", "billToCompany/id", ids, also=wanted)
-        found = [translate.invoice(row, self._context.currency) for row in map(translate.read_invoice, rows) if row.date >= since]
+        found = [self._invoice(row) for row in map(translate.read_invoice, rows) if row.date >= since]
         yield from (invoice for invoice in found if invoice.kind is PsaInvoiceKind.OTHER and invoice.balance.minor > 0)
 
     def invoice(self, id: str) -> PsaInvoice | None:
         record = self._client.get(f"/finance/invoices/{id}")
-        return None if record is None else translate.invoice(translate.read_invoice(record), self._context.currency)
+        return None if record is None else self._invoice(translate.read_invoice(record))
+
+    def _invoice(self, found: wire.Invoice) -> PsaInvoice:
+        return translate.invoice(found, self._context.currency, given_up=self._given_up)
 
     def received(self, invoice: str) -> Sequence[Received]:
         """One request."""

@@ -34,6 +34,11 @@ class ConnectWiseSettings(BaseModel):
         description="identifiers of the API members by which other tools bring payments from the books; those with the name of "
         "Wise-Sync, Gozynta Mobius or Alternative Payments (AltPay) in them are known without this",
     )
+    written_off_statuses: tuple[str, ...] = Field(
+        default=("Void", "Voided", "Written Off", "Write Off", "Cancelled", "Canceled"),
+        description="names of the invoice statuses that say that what is open on an invoice is not collected any more; not "
+        "'Closed', which ConnectWise gives to every invoice that was exported",
+    )
     connect_timeout_s: float = Field(default=5, gt=0, le=60, description="seconds until a connection must be there")
     read_timeout_s: float = Field(default=60, gt=0, le=300, description="seconds until an answer must come")
     total_timeout_s: float = Field(default=120, gt=0, le=600, description="seconds until an answer must be complete")

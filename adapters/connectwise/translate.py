@@ -282,10 +282,10 @@ def read_invoice(record: Record) -> wire.Invoice:
         ) from None
 
 
-def invoice_or_why(record: Record, currency: str) -> PsaInvoice | UnreadableInvoice:
+def invoice_or_why(record: Record, currency: str, *, given_up: Collection[str] = ()) -> PsaInvoice | UnreadableInvoice:
     """Rejected when it cannot even be said whose it is."""
     try:
-        return invoice(read_invoice(record), currency)
+        return invoice(read_invoice(record), currency, given_up=given_up)
     except Rejected as error:
         named = (record.get("agreement") or {}).get("id") if isinstance(record.get("agreement"), Mapping) else None
         if not isinstance(named, int):
@@ -293,8 +293,9 @@ def invoice_or_why(record: Record, currency: str) -> PsaInvoice | UnreadableInvo
         return UnreadableInvoice(id=str(record.get("id")), agreements=(ref(named),), message=str(error))
 
 
-def invoice(found: wire.Invoice, currency: str) -> PsaInvoice:
+def invoice(found: wire.Invoice, currency: str, *, given_up: Collection[str] = ()) -> PsaInvoice:
     """Kinds by `type`: what ConnectWise may add later is never taken for a period's bill. `currency`: where it names none.
+    `given_up`: names of statuses (in small letters) of invoices whose open amount is not to be collected.
 
     Rejected when its amounts cannot be of that currency.
     """
@@ -324,6 +325,7 @@ def invoice(found: wire.Invoice, currency: str) -> PsaInvoice:
         payments=money(found.payments),
         credits=money(found.credits),
         balance=money(balance),
+        closed=found.status.name if found.status and found.status.name.strip().casefold() in given_up else "",
         sort=_sort(found) if found.type not in _KINDS else None,
     )
 

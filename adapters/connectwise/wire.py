@@ -45,6 +45,7 @@ class Invoice(Wire):
     due_date: Day | None = Field(default=None, alias="dueDate")
     company: Reference | None = None
     bill_to: Reference | None = Field(default=None, alias="billToCompany")
+    status: Reference | None = None
     agreement: Reference | None = None
     apply_to_type: str = Field(default="", alias="applyToType")
     apply_to_id: int | None = Field(default=None, alias="applyToId")

@@ -90,7 +90,7 @@ def overrule(desk: Desk, charge: str, *, name: str = "", amount: Money | None = 
     The charge as it was. `amount`: what the person was shown. Rejected when it changed since, or when a hold cannot be
     overruled, which says what to do instead.
     """
-    one = _one(desk, charge)
+    one = the_held(desk, charge)
     chosen = [hold for hold in one.holds if not name or hold.name == name]
     _check(one, chosen, name)
     names = [hold.name for hold in chosen if hold in one.overrulable]
@@ -147,7 +147,8 @@ def _second_above(desk: Desk, charge: str) -> Money | None:
     return (policy_of(desk.settings, unit) if unit is not None else desk.settings.policy).second_above
 
 
-def _one(desk: Desk, charge: str) -> HeldCharge:
+def the_held(desk: Desk, charge: str) -> HeldCharge:
+    """Rejected when there is no such charge, or nothing holds it."""
     found = next((one for one in held(desk) if one.charge == charge), None)
     if found is not None:
         return found

@@ -22,9 +22,10 @@ from connector.flows.watch import stop_while_paused, watch_all
 from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
 from connector.model.charge import Charge, ChargeState
+from connector.model.closed import closed_differently
 from connector.model.invoice import GatewayInvoice, PsaInvoice
 from connector.model.money import Money
-from connector.model.release import Decision, Held, NotYetDue, Release, WriteOff, adjustments, decide
+from connector.model.release import CLOSED, Decision, Held, NotYetDue, Release, WriteOff, adjustments, decide
 from connector.store import audit, charges, freshness, holds, overrules, settings
 
 
@@ -170,8 +171,11 @@ def _look_again(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice
     round_ = read_books(desk, round_, [charge]) if is_old(desk, round_) else round_
     facts = facts_of(desk, round_, charge, draft, now)
     if now is None or now.voided:
-        # What was billed a moment ago is not computed now: the bill is about to be made again, differently.
-        return decide(replace(facts, bills=(), policy=replace(facts.policy, computed_when_missing=False)))
+        # What was billed a moment ago is not computed now, nor later: that there was a bill is remembered.
+        gone = closed_differently(replace(charge, psa_invoice=bill.id, psa_number=bill.number), ())
+        policy = replace(facts.policy, computed_when_missing=False)
+        decision = decide(replace(facts, bills=(), closed=gone, policy=policy))
+        return replace(decision, bill=bill) if isinstance(decision, Held) else decision
     return decide(facts)
 
 
@@ -181,11 +185,11 @@ def _carry_out(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Deci
             _wait(desk, charge, on, bill)
             report.waiting.append(charge.id)
         case Held(reasons=reasons, on=on, bill=bill):
-            _note_bill(desk, charge, on, bill)
+            _note_bill(desk, charge, on, bill, nothing=any(reason.name == CLOSED for reason in reasons))
             holding.hold(desk, charge, reasons)
             report.held.append(charge.id)
         case WriteOff(bill=bill):
-            _note_bill(desk, charge, charge.charge_date, bill)  # written ahead: that nothing was owed is known after a crash
+            _note_bill(desk, charge, charge.charge_date, bill, nothing=True)  # written ahead: known after a crash
             desk.gateway.write_off(draft)
             _finish(desk, charge, decision, state=ChargeState.WRITTEN_OFF)
             report.written_off.append(charge.id)
@@ -225,8 +229,8 @@ def _finish(desk: Desk, charge: Charge, decision: Release | WriteOff, *, state: 
             state=state,
             owed=owed,
             breakdown=decision.breakdown,
-            psa_invoice=bill.id if bill else "",
-            psa_number=bill.number if bill else "",
+            psa_invoice=bill.id if bill else charge.psa_invoice,
+            psa_number=bill.number if bill else charge.psa_number,
             released_at=desk.now() if state is ChargeState.RELEASED else None,
             now=desk.now(),
         )
@@ -245,11 +249,13 @@ def _wait(desk: Desk, charge: Charge, on: date, bill: PsaInvoice | None) -> None
         holds.replace(tx, charge.id, [], now=desk.now())
 
 
-def _note_bill(desk: Desk, charge: Charge, on: date | None, bill: PsaInvoice | None) -> None:
-    """Which bill, when and how much, as far as it is known before the release."""
-    if bill is None and charge.number:
+def _note_bill(desk: Desk, charge: Charge, on: date | None, bill: PsaInvoice | None, *, nothing: bool = False) -> None:
+    """Which bill, when and how much, as far as it is known before the release. The bill that is gone is remembered: what was
+    billed once is not computed later. `nothing`: that nothing is owed was said otherwise than by the bill."""
+    if bill is None and charge.number and not nothing:
         return  # a supplementary charge stands for its invoice, whatever keeps it back
-    id, number, open_ = (bill.id, bill.number, bill.balance) if bill else ("", "", None)
+    id, number, open_ = (bill.id, bill.number, bill.balance) if bill else (charge.psa_invoice, charge.psa_number, None)
+    open_ = Money.zero(charge.currency) if nothing else open_
     if (charge.charge_date, charge.psa_invoice, charge.psa_number, charge.owed) == (on, id, number, open_):
         return
     with desk.store.begin() as tx:

@@ -18,6 +18,7 @@ from connector.flows.supplements import left_of
 from connector.model.agreement import BillingUnit, Payer, names_of
 from connector.model.approval import Approval, went_out
 from connector.model.charge import BreakdownLine, Charge, ChargeState
+from connector.model.closed import closed_differently
 from connector.model.explain import prorations
 from connector.model.invoice import BooksInvoice, Customer, GatewayInvoice, PsaInvoice
 from connector.model.money import Money, total
@@ -201,6 +202,7 @@ def facts_of(desk: Desk, round_: Round, charge: Charge, draft: GatewayInvoice, b
         reversed=_reversed(charge),
         unit=unit.key,
         owners=round_.owners,
+        closed=closed_differently(charge, (*bills, *(() if bills else unit_bills.bills.unsure))),
         prorated=prorations(unit, charge.period),
         released_by_person=round_.overruled.get(charge.id, {}),
         approvals=tuple(round_.approvals.get(charge.id, ())),

@@ -117,10 +117,11 @@ def _bill(desk: Desk, round_: Round, charge: Charge) -> PsaInvoice | None:
     """The period's one bill; of an agreement that left the filter, the bill that the charge was released on."""
     if charge.unit not in round_.units:
         found = desk.psa.invoice(charge.psa_invoice) if charge.psa_invoice else None
-        return found if found is not None and not found.voided else None
+        return found if found is not None and not found.voided and not found.closed else None
     bills = bills_of(round_, charge)
     own = [bill for bill in bills if bill.id == charge.psa_invoice]
-    return own[0] if own else bills[0] if len(bills) == 1 else None
+    found = own[0] if own else bills[0] if len(bills) == 1 else None
+    return found if found is None or not found.closed or not found.balance else None
 
 
 def _rebind(desk: Desk, charge: Charge, bill: PsaInvoice | None) -> Charge:

@@ -15,7 +15,7 @@ from connector.model.invoice import PsaInvoice
 from connector.model.money import Money, total
 from connector.model.period import Period, bill_date
 from connector.model.pricing import computed
-from connector.model.release import Policy, Reason, amount_guards, charge_date, due_amount
+from connector.model.release import CLOSED, Policy, Reason, amount_guards, charge_date, due_amount
 from connector.model.supplement import own_bills
 
 TO_COME = (ChargeState.WAITING, ChargeState.HELD)
@@ -185,6 +185,8 @@ def _one(outlook: Outlook, period: Period, bill: PsaInvoice | None, last: tuple[
     reasons = {reason.name: reason for reason in _reasons(outlook, row, bill, previous)}
     if "no_method" in reasons:
         reasons.pop("awaiting_enrolment", None)  # said already, by the hold
+    if CLOSED in reasons:
+        reasons.pop("missing_invoice", None)
     return replace(row, reasons=tuple(reasons.values()), on=on if reasons else max(on, outlook.today))
 
 

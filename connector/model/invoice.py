@@ -43,6 +43,7 @@ class PsaInvoice:
     credits: Money
     balance: Money
     voided: bool = False
+    closed: str = ""  # the PSA's word for it, where a person gave up what is open on it: written off
     sort: OtherSort | None = None  # of kind OTHER only; None: a down payment, or nobody can tell
     paid_on: date | None = None  # where the PSA keeps with the invoice the day on which all of it was paid
 

@@ -24,6 +24,8 @@ OVERRULABLE = frozenset(
 GONE_DAYS = 7  # so long an invoice that was deleted may be made again; then what would have been charged for it ends
 GONE_WAY_ON = f"create it again in the PSA; where it stays deleted this charge ends by itself after {GONE_DAYS} days"
 UNREADABLE = "unreadable_invoice"
+CLOSED = "closed_differently"
+SKIPPABLE = frozenset({CLOSED, "missing_invoice"})  # a person may say that nothing is collected for the period
 SUPPLEMENTARY = "supplementary"  # asked before it is due, so that there is time to answer
 COMPUTED = "computed"  # slot of the agreement's own amount on a draft that was made by hand
 
@@ -74,6 +76,7 @@ class Facts:
     released_by_person: Mapping[str, Money] = field(default_factory=dict)  # hold -> the amount for which a person overruled it
     returned: Reason | None = None  # the payer's method came back (method_returned)
     supplementary: bool = False  # the period was charged before and is billed again
+    closed: tuple[Reason, ...] = ()  # the invoice was closed otherwise than by paying it (model/closed.py)
     asked: tuple[Reason, ...] = ()  # what somebody has to answer first, before it can be said what is owed
     others: tuple[Reason, ...] = ()  # because another product may collect it (model/others.py)
     approvals: tuple[Approval, ...] = ()
@@ -109,7 +112,7 @@ class Held:
 class WriteOff:
     """Nothing is owed any more: the draft is never collected."""
 
-    bill: PsaInvoice
+    bill: PsaInvoice | None  # None: a person skipped a period without one
     breakdown: tuple[BreakdownLine, ...]
 
 
@@ -127,7 +130,9 @@ Decision = NotYetDue | Held | WriteOff | Release
 
 def decide(facts: Facts) -> Decision:
     """Rules 2 to 6 of the design, for one draft."""
-    questions = facts.asked or tuple(_questions(facts))
+    questions, zero = facts.asked or tuple(_questions(facts)), Money.zero(facts.computed.currency)
+    if any(q.name in SKIPPABLE and facts.released_by_person.get(q.name) == zero for q in questions):
+        return WriteOff(bill=None, breakdown=())
     if questions:
         return Held(reasons=questions, on=None, bill=None)
     bill = facts.bills[0] if facts.bills else None
@@ -218,7 +223,7 @@ def _questions(facts: Facts) -> Iterator[Reason]:
             way_on="opt the payer in again, or void the draft in the gateway's dashboard",
         )
     yield from _which_bill(facts)
-    yield from _no_bill(facts)
+    yield from facts.closed or _no_bill(facts)
 
 
 def _which_bill(facts: Facts) -> Iterator[Reason]:

@@ -52,7 +52,7 @@ def further(bills: Sequence[PsaInvoice], of_period: Sequence[Charge]) -> Iterato
         return
     unfinished = [charge for charge in of_period if charge.state in UNFINISHED]
     lost = [charge for charge in unfinished if charge.psa_invoice not in there]
-    for bill in (bill for bill in bills if bill.total.currency == regular.currency):
+    for bill in (bill for bill in bills if bill.total.currency == regular.currency and not bill.closed):
         on_it = [charge for charge in of_period if charge.psa_invoice == bill.id]
         if not on_it:
             if bill.balance.minor > 0 and not lost:

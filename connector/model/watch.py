@@ -74,8 +74,9 @@ def watch(invoice: GatewayInvoice, *, open_now: Money | None, paused: bool, stop
 def _gone(invoice: GatewayInvoice) -> WatchDecision:
     reason = Reason(
         name="invoice_gone",
-        message="its invoice was deleted in the PSA after the charge was released",
-        way_on="create the invoice again in the PSA; the charge then goes on",
+        message="its invoice was deleted, voided or written off in the PSA after the charge was released",
+        way_on="create the invoice again in the PSA (or take back what was written off) and the charge goes on; or void it at the"
+        " gateway",
     )
     return Keep(note=reason) if invoice.in_flight else Stop(reason=reason)
 

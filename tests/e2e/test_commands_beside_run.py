@@ -38,6 +38,7 @@ LEAVES_WORK = {
     "repair": ("0a1b2c3d", "--yes", *ME),
     "resume": ME,
     "retry": ("--all", *ME),
+    "skip": ("connectwise:1/2026-02-01", *ME),
 }
 READS = {
     "adopt": (),
