@@ -317,5 +317,5 @@ def test_a_bill_that_was_voided_for_good_is_not_charged_and_the_next_one_is(tmp_
         month(m, "03")
         live(m, "2026-03-10")
 
-        assert held == hold_names(m) == ["missing_invoice"]
+        assert held == hold_names(m) == ["closed_differently"]
         assert debits(m) == {f"autotask:{id}/2026-03-01": [50000]}
