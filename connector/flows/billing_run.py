@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from connector.errors import Rejected
 from connector.flows.bills import UnitBills
 from connector.flows.desk import Desk
+from connector.flows.invoices_to_come import invoices_to_come
 from connector.flows.outlook import living, outlooks
 from connector.model.agreement import BillingUnit
 from connector.model.approval import NOT_APPROVED, WAITS, Approval, Asked, people
@@ -52,6 +53,7 @@ def _run(
     desk: Desk, units: Iterable[BillingUnit], bills: Mapping[str, UnitBills] | None, until: date, payer: str = ""
 ) -> BillingRun:
     rows = [row for outlook in outlooks(desk, units, bills) for row in coming(outlook, until)]
+    rows += [row for row in invoices_to_come(desk) if row.on <= until]
     mine = [row for row in rows if row.payer.casefold().startswith(payer.casefold())]
     mine.sort(key=lambda row: (row.on, row.name.casefold(), row.period))
     return BillingRun(today=desk.today(), until=until, rows=tuple(mine), totals=totals(mine))

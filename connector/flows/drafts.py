@@ -14,7 +14,7 @@ from connector.flows import holding
 from connector.flows.bills import UnitBills, open_periods
 from connector.flows.by_hand import collect_since, draft_by_hand
 from connector.flows.desk import Desk
-from connector.flows.elsewhere import ensure_charge, take_over
+from connector.flows.elsewhere import UNFINISHED, ensure_charge, take_over
 from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
 from connector.model.charge import Charge, charge_id
@@ -22,7 +22,7 @@ from connector.model.invoice import Adjustment, GatewayInvoice
 from connector.model.other import is_other
 from connector.model.period import Period, bill_date
 from connector.model.pricing import computed
-from connector.model.release import COMPUTED
+from connector.model.release import COMPUTED, GONE_DAYS, LEFT_OUT, LEFT_OUT_WAY_ON, Reason
 from connector.model.subscription import LiveSubscription
 from connector.store import audit, charges
 from connector.store import units as unit_rows
@@ -98,6 +98,8 @@ def charges_of(
         if unit is not None and bound is not None:
             pairs.append((bound, draft))
             continue
+        if unit is None and bound is not None and bound.state in UNFINISHED and not is_other(bound.unit):
+            holding.hold(desk, bound, (_left_out(bound),))
         period = period_of_draft(unit, draft.bills_on) if unit else None
         if unit is None or period is None:
             unknown.append(draft.id)
@@ -108,6 +110,15 @@ def charges_of(
         else:
             holding.guarded(desk, charge, partial(_write_off_second, desk, charge, draft), patience)
     return pairs, unknown
+
+
+def _left_out(charge: Charge) -> Reason:
+    number = f"invoice {charge.psa_number}" if charge.psa_number else f"the period {charge.period}"
+    return Reason(
+        name="not_opted_in",
+        message=f"{LEFT_OUT}: nothing is collected for {number}",
+        way_on=f"{LEFT_OUT_WAY_ON}; where nothing is open in the PSA this charge ends by itself after {GONE_DAYS} days",
+    )
 
 
 def _supplement(tx: Connection, draft: GatewayInvoice) -> Charge | None:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from connector.flows.desk import Desk
 from connector.flows.invoices_to_come import invoices_to_come
+from connector.flows.left_out import left_out
 from connector.flows.outlook import living, outlooks
 from connector.model.forecast import Coming, Total, coming, totals
 from connector.store import freshness, other_invoices, settings
@@ -30,8 +31,9 @@ class Forecast:
 def forecast(desk: Desk, *, days: int) -> Forecast:
     """By date, then name. RetryLater when the PSA cannot be asked for its invoices."""
     until = desk.today() + timedelta(days=days)
-    rows = [row for outlook in outlooks(desk, living(desk)) for row in coming(outlook, until)]
-    rows += [row for row in invoices_to_come(desk) if row.on <= until]
+    units = living(desk)
+    rows = [row for outlook in outlooks(desk, units) for row in coming(outlook, until)]
+    rows += [row for row in (*invoices_to_come(desk), *left_out(desk, units)) if row.on <= until]
     rows.sort(key=lambda row: (row.on, row.name.casefold(), row.period))
     with desk.store.read() as tx:
         unusable = settings.get(tx, "needs_attention") or []

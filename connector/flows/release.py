@@ -25,6 +25,7 @@ from connector.model.charge import Charge, ChargeState
 from connector.model.closed import closed_differently
 from connector.model.invoice import GatewayInvoice, PsaInvoice
 from connector.model.money import Money
+from connector.model.other import is_other
 from connector.model.release import CLOSED, Decision, Held, NotYetDue, Release, WriteOff, adjustments, decide
 from connector.store import audit, charges, freshness, holds, overrules, settings
 
@@ -64,7 +65,7 @@ def release(desk: Desk, *, full: bool = True) -> Released:
         pairs, report.unknown = charges_of(desk, units, drafts)
         round_ = gather(desk, units, bills, pairs)
         _all_drafts(desk, round_, pairs, report)
-        report.failed.extend(end_gone(desk))
+        report.failed.extend(end_gone(desk, units.keys()))
     except Exception as error:  # what is out already is watched whatever happened to the drafts
         broken = error
     report.watched, refusals = watch_all(desk, round_ or gather(desk, units, bills, []))
@@ -252,8 +253,8 @@ def _wait(desk: Desk, charge: Charge, on: date, bill: PsaInvoice | None) -> None
 def _note_bill(desk: Desk, charge: Charge, on: date | None, bill: PsaInvoice | None, *, nothing: bool = False) -> None:
     """Which bill, when and how much, as far as it is known before the release. The bill that is gone is remembered: what was
     billed once is not computed later. `nothing`: that nothing is owed was said otherwise than by the bill."""
-    if bill is None and charge.number and not nothing:
-        return  # a supplementary charge stands for its invoice, whatever keeps it back
+    if bill is None and (charge.number or is_other(charge.unit)) and not nothing:
+        return  # such a charge stands for its one invoice, whatever keeps it back
     id, number, open_ = (bill.id, bill.number, bill.balance) if bill else (charge.psa_invoice, charge.psa_number, None)
     open_ = Money.zero(charge.currency) if nothing else open_
     if (charge.charge_date, charge.psa_invoice, charge.psa_number, charge.owed) == (on, id, number, open_):

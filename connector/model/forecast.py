@@ -107,7 +107,8 @@ def _periods(outlook: Outlook, until: date) -> list[Period]:
     period = billed_by(outlook.unit, outlook.today)
     if bill_date(period, outlook.unit.timing) < outlook.today:
         period = following(outlook.unit, period)
-    while bill_date(period, outlook.unit.timing) <= until:
+    gone = outlook.unit.ends is not None and outlook.unit.ends <= outlook.today  # what has ended is not announced any more
+    while not gone and bill_date(period, outlook.unit.timing) <= until:
         wanted.add(period)
         if _is_over(outlook.unit, period):
             break
@@ -205,7 +206,7 @@ def _terms(bills: Bills) -> timedelta:
 
 
 def _reasons(outlook: Outlook, row: Coming, bill: PsaInvoice | None, previous: Money | None) -> Iterator[Reason]:
-    yield from _not_collected(outlook, row.period)
+    yield from _not_collected(outlook, row.period, billed=bill is not None)
     for hold in outlook.holds.get(row.charge, ()):
         if hold.name == NOT_APPROVED:
             continue  # `approval` says how it stands now
@@ -232,13 +233,14 @@ def _reasons(outlook: Outlook, row: Coming, bill: PsaInvoice | None, previous: M
             yield reason
 
 
-def _not_collected(outlook: Outlook, period: Period) -> Iterator[Reason]:
+def _not_collected(outlook: Outlook, period: Period, *, billed: bool) -> Iterator[Reason]:
+    """What the PSA has billed after the agreement's last day is owed, and is collected."""
     unit = outlook.unit
     if not unit.collect:
         yield Reason(
             name="not_opted_in", message="the payer is not opted in", way_on="opt the payer in as the field mapping says"
         )
-    if _is_over(unit, period):
+    if _is_over(unit, period) and not billed:
         last = last_day(unit.ends) if unit.ends else ""
         yield Reason(name="ended", message=f"the agreement's last day is {last}", way_on="nothing to do, or renew it in the PSA")
 
@@ -265,7 +267,7 @@ def _of_the_bill(outlook: Outlook, row: Coming, bill: PsaInvoice | None) -> Iter
             message="the period has several invoices in the PSA",
             way_on="delete or re-date the invoice that is not this period's bill",
         )
-    elif bill is None and bill_day <= outlook.today and not outlook.policy.computed_when_missing:
+    elif bill is None and outlook.unit.collect and bill_day <= outlook.today and not outlook.policy.computed_when_missing:
         yield Reason(
             name="missing_invoice",
             message=f"no invoice yet: the PSA was to bill it on {bill_day.isoformat()}",

@@ -23,6 +23,8 @@ OVERRULABLE = frozenset(
 )
 GONE_DAYS = 7  # so long an invoice that was deleted may be made again; then what would have been charged for it ends
 GONE_WAY_ON = f"create it again in the PSA; where it stays deleted this charge ends by itself after {GONE_DAYS} days"
+LEFT_OUT = "the agreement was deleted in the PSA, is billed together with another now, or the field mapping leaves it out"
+LEFT_OUT_WAY_ON = "collect what is open outside autopay, or let the mapping take the agreement again"
 UNREADABLE = "unreadable_invoice"
 CLOSED = "closed_differently"
 SKIPPABLE = frozenset({CLOSED, "missing_invoice"})  # a person may say that nothing is collected for the period
