@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from connector.flows import holding
+from connector.flows.skip import skip
 from tests.e2e.charging import at_stripe, bills, debits, expected, hold_names, only, subscriptions
 from tests.e2e.msp import Msp, msp
+
+SHIPPED = Path(__file__).resolve().parents[2] / "mappings"
 
 
 def live(m: Msp, *days: str) -> None:
@@ -115,6 +119,36 @@ def test_a_bundle_that_is_split_is_charged_apart_from_the_next_period_on(tmp_pat
 
 
 def test_an_agreement_moved_to_a_type_that_is_not_collected_ends_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    """What was billed meanwhile and is still open is charged then: late, and once."""
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        only_some_types(m, tmp_path)
+        live(m, "2026-02-02")
+        m.act("office.set_field", record="agreements", id=id, field="type", value=of_type(m, "Hardware as a Service"))
+        live(m, "2026-02-20", "2026-03-02")
+        out = debits(m)
+        m.act("office.set_field", record="agreements", id=id, field="type", value=of_type(m, "Managed Services"))
+        live(m, "2026-03-20", "2026-04-02")
+
+        assert list(out) == [f"connectwise:{id}/2026-02-01"]
+        assert debits(m) == expected(m, id)
+        assert len(debits(m)) == 3
+        assert len(subscriptions(m, id)) == 1
+
+
+def only_some_types(m: Msp, folder: Path) -> None:
+    content = yaml.safe_load((SHIPPED / "connectwise.yaml").read_text())
+    content["sections"]["agreement"]["take"].append({"from": "type.name", "in": ["Managed Services"]})
+    (folder / "own.yaml").write_text(yaml.safe_dump(content))
+    base = yaml.safe_load((folder / "connector.yaml").read_text())["psa"]
+    m.restart(psa={**base, "mapping": str(folder / "own.yaml")}, books=None)
+
+
+def of_type(m: Msp, name: str) -> dict[str, Any]:
+    return {"id": m.world.partners["connectwise"].records.types.named(name)["id"], "name": name}  # type: ignore[attr-defined]
+
+
+def test_a_payer_who_opts_out_for_a_month_is_not_charged_for_it(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         id = m.sign_up()
         live(m, "2026-02-02")
@@ -224,6 +258,21 @@ def test_an_agreement_that_comes_to_nothing_for_a_month_is_charged_nothing_and_t
         wanted = {id: amounts for id, amounts in expected(m, id).items() if amounts != [0]}
         assert debits(m) == wanted
         assert len(only([subscriptions(m, id)])) == 1
+
+
+def test_a_month_that_is_never_invoiced_is_held_until_a_person_skips_it_and_the_next_is_charged(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = m.sign_up()
+        live(m, "2026-02-02")
+        m.act("office.cancel_period", agreement=id)
+        live(m, "2026-03-02", "2026-03-10")
+        held = only(m.holds())
+        skip(m.agent.desk, held.charge, who="Dana", why="a month for nothing")
+        live(m, "2026-03-11", "2026-04-02")
+
+        assert (held.charge, held.name) == (f"connectwise:{id}/2026-03-01", "missing_invoice")
+        assert sorted(debits(m)) == [f"connectwise:{id}/2026-{month}-01" for month in ("02", "04")]
+        assert (debits(m), m.holds(), at_stripe(m, "draft")) == (expected(m, id), [], [])
 
 
 def test_an_agreement_cancelled_in_the_middle_of_a_period_and_taken_up_again_loses_no_period(tmp_path: Path) -> None:
