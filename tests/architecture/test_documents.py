@@ -13,12 +13,13 @@ from connector.cli import app
 from connector.config.adapters import find_adapter
 from connector.config.model import Config
 from connector.config.tables import settings_rows
-from tests.architecture.source import ROOT, name_of
+from tests.architecture.source import ROOT, name_of, python_files
 
 DOCUMENTS = [
     file for file in ROOT.rglob("*.md") if ".venv" not in file.parts and "_cache" not in str(file) and ".demo" not in file.parts
 ]
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+NAMED_TEST = re.compile(r"`(test_\w+)`")
 SPOKEN = re.compile(r"`(?:\.venv/bin/)?connector ([a-z-]+)|^(?:docker compose \S.* )?connector ([a-z-]+)", re.MULTILINE)
 
 
@@ -41,6 +42,24 @@ def test_links_in_a_document_lead_somewhere(document: Path) -> None:
     dead = [target for target in LINK.findall(document.read_text()) if not (document.parent / target).exists()]
 
     assert dead == []
+
+
+def test_the_tests_that_documents_name_as_their_proof_exist() -> None:
+    named = {name for document in DOCUMENTS for name in NAMED_TEST.findall(document.read_text())}
+    files = python_files("tests")
+    there = {name for file in files for name in re.findall(r"^ *def (test_\w+)\(", file.read_text(), re.MULTILINE)}
+
+    assert named - there - {file.stem for file in files} == set()
+
+
+def test_every_row_of_what_happens_when_says_what_to_do_and_names_its_proof() -> None:
+    _, _, rest = (ROOT / "config" / "README.md").read_text().partition("## What happens when")
+    rows = [line.strip("| ").split(" | ") for line in rest.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    events = [row for row in rows[1:] if not row[0].startswith("**")]
+    bare = [row[0] for row in events if len(row) != 4 or not NAMED_TEST.search(row[3])]
+
+    assert len(events) > 20
+    assert bare == []
 
 
 def test_the_readme_of_the_configuration_names_every_setting() -> None:
