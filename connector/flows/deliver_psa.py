@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ WAIT = timedelta(hours=1)
 # Instead of a payment's id: looked at, and there was no room for one. Where the bill is made again it is looked at again.
 NOTHING_OF_OURS = "none"
 WRITTEN_ON = "dated"  # in the link's detail: the day that we wrote last, "" where we took it away
+_WRITING_ON = "dating"  # the day that we are about to write: all that is left of it where the agent is killed
 
 
 def deliver(desk: Desk, entry: LedgerEntry) -> Outcome:
@@ -91,6 +93,7 @@ def _converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
     with desk.store.begin() as tx:
         link = links.intend(tx, "psa_payment", charge.psa_invoice, desk.psa.name, now=desk.now())
         link = links.sending(tx, link, now=desk.now(), attempt=link.attempt + 1)
+        links.applied(tx, link, fingerprint=link.fingerprint, detail={_WRITING_ON: entry.on.isoformat()}, now=desk.now())
     own = tuple(link.detail.get("own", ()))
     remember = partial(_remember, desk, link)
     recorded = link.detail.get("recorded")
@@ -105,11 +108,20 @@ def _converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
     state = settled.with_others(desk, charge, state)
     record = desk.psa.record_paid(charge.psa_invoice, state)
     with desk.store.begin() as tx:
-        detail: dict[str, Any] = {"own": list(record.own), "recorded": record.recorded.minor}
-        if record.wrote:
-            detail[WRITTEN_ON] = state.dated.isoformat() if record.recorded else ""
+        detail: dict[str, Any] = {"own": list(record.own), "recorded": record.recorded.minor, _WRITING_ON: ""}
+        detail |= _written_on(record, state.dated, link.detail)
         links.linked(tx, link, target=",".join(record.own) or "adopted", detail=detail, now=desk.now())
     return record
+
+
+def _written_on(record: PaidRecord, dated: date, before: Mapping[str, Any]) -> dict[str, str]:
+    """Also of a write whose answer was never heard: the record then shows what is ours, and nothing was written any more."""
+    unheard = before.get(_WRITING_ON)
+    if record.wrote:
+        return {WRITTEN_ON: dated.isoformat() if record.recorded else ""}
+    if unheard and record.recorded != record.adopted:
+        return {WRITTEN_ON: unheard}
+    return {WRITTEN_ON: ""} if unheard and not record.recorded else {}
 
 
 def _remember(desk: Desk, link: Link, own: tuple[str, ...]) -> None:

@@ -133,7 +133,7 @@ def test_the_paid_date_of_an_agent_killed_after_writing_it_is_known_as_its_own_a
             (link,) = links.every(tx, "psa_payment", "autotask").values()
 
         assert paid == [0]
-        assert link.detail["own"] == ["paid:2026-02-02"]
+        assert (link.detail["own"], link.detail["dated"]) == (["paid:2026-02-02"], "2026-02-02")
         m.act("stripe.refund", payment_intent=m.ledger()[0].payment, amount=50000, intent="cancel_payment")
         m.cycle(2)
         assert open_in_psa(m) == [50000]
