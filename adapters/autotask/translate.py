@@ -409,6 +409,7 @@ def _sort(items: Sequence[wire.Item]) -> OtherSort | None:
 
 
 def _kind(found: wire.Invoice, items: Iterable[wire.Item]) -> PsaInvoiceKind:
-    if found.total < 0:
+    """A period's bill that other items took below zero stays the period's bill: the period was billed."""
+    if found.total < 0 and not any(item.recurs and item.total > 0 for item in items):
         return PsaInvoiceKind.CREDIT_MEMO
     return PsaInvoiceKind.AGREEMENT if any(item.recurs for item in items) else PsaInvoiceKind.OTHER

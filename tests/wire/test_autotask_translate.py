@@ -213,6 +213,14 @@ def test_an_invoice_below_zero_is_a_credit() -> None:
     assert found.kind is PsaInvoiceKind.CREDIT_MEMO
 
 
+def test_a_periods_bill_that_a_credit_took_below_zero_is_still_the_periods_bill() -> None:
+    """Else the period would look as if nobody had billed it."""
+    month, credit = {"contractID": 1, "serviceID": 31, "totalAmount": 500}, {"contractID": 1, "totalAmount": -600}
+    found = invoice(month, credit, invoiceTotal=Decimal("-100.00"))
+
+    assert (found.kind, found.balance) == (PsaInvoiceKind.AGREEMENT, usd("-100.00"))
+
+
 def test_an_invoice_that_cannot_be_read_is_named() -> None:
     with pytest.raises(Rejected, match=r"invoice INV-10457 \(id 7364\).*invoiceTotal"):
         invoice(invoiceTotal="much")
