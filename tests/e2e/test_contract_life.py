@@ -19,11 +19,11 @@ from tests.e2e.msp import Msp, msp
 SHIPPED = Path(__file__).resolve().parents[2] / "mappings"
 
 
-def live(m: Msp, *days: str) -> None:
+def live(m: Msp, *days: str, times: int = 2) -> None:
     """On each of these days the agent goes round, twice, as people do things between."""
     for day in days:
         m.to(day)
-        m.cycle()
+        m.cycle(times)
 
 
 def zone(name: str) -> dict[str, Any]:
@@ -185,17 +185,15 @@ def test_an_agreement_in_another_currency_is_held_until_its_bills_are_in_it_too(
 
 @pytest.mark.parametrize("missing", ["hold", "computed"])
 def test_from_monthly_to_yearly_and_back_no_month_is_charged_twice(tmp_path: Path, missing: str) -> None:
-    with msp(tmp_path, agreements=0, charging={"approve": "never", "missing_invoice": missing}) as m:
+    with msp(tmp_path, agreements=0, books=None, charging={"approve": "never", "missing_invoice": missing}) as m:
         id = m.sign_up()
         live(m, "2026-02-02", "2026-03-02")
         cycles = {c["billingOptions"]: c["id"] for c in m.world.partners["connectwise"].state()["cycles"]}
         m.act("office.set_field", record="agreements", id=id, field="billingCycle", value={"id": cycles["Yearly"], "name": "Y"})
-        live(
-            m, "2026-03-20", *(f"2026-{month:02}-02" for month in range(4, 13)), *(f"2027-{month:02}-02" for month in range(1, 5))
-        )
+        live(m, "2026-03-20", *months("2026", 4, 12), *months("2027", 1, 4), times=1)
         yearly = debits(m)
         m.act("office.set_field", record="agreements", id=id, field="billingCycle", value={"id": cycles["Monthly"], "name": "M"})
-        live(m, *(f"2027-{month:02}-02" for month in range(5, 13)), *(f"2028-{month:02}-02" for month in range(1, 4)))
+        live(m, *months("2027", 5, 12), *months("2028", 1, 3), times=1)
 
         assert sorted(yearly) == [f"connectwise:{id}/{day}" for day in ("2026-02-01", "2026-03-01", "2027-02-01")]
         assert debits(m) == expected(m, id)
@@ -204,17 +202,20 @@ def test_from_monthly_to_yearly_and_back_no_month_is_charged_twice(tmp_path: Pat
         assert len(subscriptions(m, id)) == 1
 
 
+def months(year: str, first: int, last: int) -> list[str]:
+    return [f"{year}-{month:02}-02" for month in range(first, last + 1)]
+
+
 # Days of the month, years, hours
 
 
-@pytest.mark.parametrize("day", [29, 30, 31])
-def test_an_agreement_that_begins_at_the_end_of_a_month_is_charged_once_a_month(tmp_path: Path, day: int) -> None:
-    with msp(tmp_path, agreements=0) as m:
-        id = m.sign_up(starts=f"2026-01-{day}")
-        m.through("2026-06-05", every_days=3)
+def test_agreements_that_begin_at_the_end_of_a_month_are_charged_once_a_month(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        ids = [m.sign_up(f"Payer {day}", starts=f"2026-01-{day}") for day in (29, 30, 31)]
+        m.through("2026-06-05", every_days=4)
 
-        assert len(bills(m, id)) == 5
-        assert debits(m) == expected(m, id)
+        assert [len(bills(m, id)) for id in ids] == [5, 5, 5]
+        assert debits(m) == expected(m, *ids)
         assert hold_names(m) == []
 
 
@@ -228,7 +229,7 @@ def test_a_yearly_agreement_that_began_on_the_29th_of_february_is_charged_every_
         assert debits(m) == expected(m, id)
 
 
-@pytest.mark.parametrize("name", ["Pacific/Auckland", "America/Los_Angeles", "Pacific/Kiritimati", "America/New_York"])
+@pytest.mark.parametrize("name", ["Pacific/Auckland", "America/Los_Angeles", "Pacific/Kiritimati"])
 def test_over_both_changes_of_the_clock_every_month_is_charged_once_wherever_the_company_is(tmp_path: Path, name: str) -> None:
     with msp(tmp_path, agreements=0, **zone(name)) as m:
         id = m.sign_up()
