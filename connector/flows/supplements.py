@@ -58,7 +58,7 @@ def _no_subscription(charge: Charge) -> Reason:
     return Reason(
         name="no_subscription",
         message=f"invoice {charge.psa_number} was billed in addition, and the agreement has no subscription any more",
-        way_on="collect it outside autopay",
+        way_on="collect it outside autopay and enter the payment in the PSA, or delete the invoice there: this charge ends then",
     )
 
 

@@ -283,3 +283,22 @@ def test_in_autotask_an_addition_that_a_cheque_paid_in_part_leaves_nothing_waiti
         assert m.psa_invoices()[-1]["paidDate"]
         assert (at_stripe(m, "draft", "open"), m.holds()) == ([], [])
         assert m.reconcile().ties
+
+
+def test_what_is_billed_in_addition_after_the_subscription_ended_is_told_until_it_is_paid_otherwise(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = charged(m)
+        m.act("office.end_agreement", agreement=id, on="2026-02-28")
+        days(m, "2026-02-20", "2026-03-02")
+        grow(m, id, 620)
+        days(m, "2026-03-05")
+        held = only(m.holds())
+        m.act("office.record_payment", invoice=only(bills(m, id))["id"], amount="120.00")
+        days(m, "2026-03-06")
+        with m.agent.store.read() as tx:
+            told = [row.why for row in audit.every(tx) if row.what == f"ended charge {held.charge}"]
+
+        assert (held.charge, held.name) == (f"connectwise:{id}/2026-02-01/1", "no_subscription")
+        assert (m.holds(), m.charge(held.charge).state) == ([], ChargeState.WRITTEN_OFF)
+        assert told == ["invoice 10401 has nothing open in the PSA any more"]
+        assert (collected(m), m.reconcile().ties) == (50000, True)
