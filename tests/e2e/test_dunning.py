@@ -45,6 +45,16 @@ def test_after_so_many_attempts_the_gateway_is_told_to_stop(tmp_path: Path) -> N
         assert "limit of 3" in only(m.holds()).message
 
 
+def test_when_the_gateway_gives_up_by_itself_that_is_told(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0, dunning={"days": 60}) as m:
+        m.sign_up(behaviour="decline")
+        m.through("2026-03-20", every_days=12)
+
+        (hold,) = [hold for hold in m.holds() if hold.charge.endswith("2026-02-01")]
+        assert (hold.name, "gave up after" in hold.message) == ("not_retrying", True)
+        assert all(row["next_payment_attempt"] is None for row in at_stripe(m, "open") if row["total"])
+
+
 def test_the_last_day_ends_it_too(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0, dunning={"days": 4}) as m:
         february(m, "2026-02-28", behaviour="decline")

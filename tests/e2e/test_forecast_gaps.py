@@ -13,6 +13,7 @@ from connector.model.forecast import Coming
 from connector.store import audit
 from tests.e2e.charging import agreement, at_stripe, bills, debits, hold_names, only
 from tests.e2e.msp import Msp, msp
+from tests.e2e.troubled import Office
 
 
 def coming(m: Msp) -> list[Coming]:
@@ -84,3 +85,31 @@ def test_an_invoice_that_no_agreement_bills_is_in_the_run_and_goes_out_when_it_w
         assert (len(done), after) == (2, {Asked.GIVEN})
         assert sorted(debits(m).values()) == [[50000], [120000]]
         assert m.holds() == []
+
+
+@pytest.mark.parametrize("psa", ["connectwise", "autotask"])
+def test_what_will_not_be_charged_and_why_is_known_before_its_day(tmp_path: Path, psa: str) -> None:
+    """Billed before the payer was opted in; the agreement's last day; a card that will have expired."""
+    with msp(tmp_path, agreements=0, psa=psa, books=None) as m:
+        office = Office(m, ["Late", "Ends", "Card"])
+        office.opts("Late", "No")
+        m.cycle(1)
+        m.enrol()
+        live(m, "2026-02-02")
+        office.opts("Late", "Yes")
+        office.ends("Ends", "2026-02-28")
+        office.method("Card")["card"].update(exp_month=2, exp_year=2026)
+        live(m, "2026-02-05")
+        m.enrol()
+        live(m, "2026-02-06")
+        said = {(row.payer, str(row.period.start)): {reason.name for reason in row.reasons} for row in coming(m)}
+        live(m, "2026-03-02")
+
+        assert said["Late", "2026-02-01"] == {"before_opt_in"}
+        assert said["Late", "2026-03-01"] == set()
+        assert said["Ends", "2026-03-01"] == {"ended"}
+        assert said["Card", "2026-03-01"] == {"card_expires"}
+        units = {payer.name: f"{psa}:{payer.agreement}" for payer in office.payers.values()}
+        assert sorted(debits(m)) == sorted(
+            [f"{units['Card']}/2026-02-01", f"{units['Ends']}/2026-02-01", f"{units['Late']}/2026-03-01"]
+        )

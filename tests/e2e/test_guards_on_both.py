@@ -60,7 +60,7 @@ def troubles(office: Office) -> None:
     m = office.m
     m.act("office.set_automatic", on=False)
     office.deletes_the_bill("Deleted")
-    office.opts_out("Optedout")
+    office.opts("Optedout", "No")
     office.bills_more("Twice")
     office.changes_currency("Currency")
     office.bills_somebody_else("Elsewhere", "Fine")

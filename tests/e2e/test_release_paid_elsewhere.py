@@ -311,6 +311,24 @@ def test_an_invoice_made_again_for_less_while_stripe_retries_is_collected_at_the
         assert only(bills(m, id))["balance"] == 0
 
 
+def test_an_invoice_made_again_days_before_the_next_bill_could_be_either_and_is_held_until_it_is_dated_back(
+    tmp_path: Path,
+) -> None:
+    with msp(tmp_path, agreements=0, books=None) as m:
+        id = billed(m, terms="Net 30")
+        m.act("office.set_automatic", on=False)
+        m.act("office.delete_invoice", invoice=number(m, id))
+        m.act("office.create_invoices", through="2026-02-01", dated="2026-02-26")
+        settle(m, "2026-02-27", "2026-02-28")
+        held, unsure = only(m.holds()), only(m.psa_invoices())
+        m.act("office.set_field", record="invoices", id=unsure["id"], field="date", value="2026-02-01T00:00:00Z")
+        settle(m, "2026-03-29")
+
+        assert held.name == "ambiguous_invoice"
+        assert unsure["invoiceNumber"] in held.message
+        assert debits(m) == {f"connectwise:{id}/2026-02-01": [50000]}
+
+
 def test_two_invoices_of_one_period_are_a_question_for_a_person(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         id = billed(m)

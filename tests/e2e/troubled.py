@@ -92,12 +92,19 @@ class Office:
             self.m.act("office.delete_invoice", invoice=self.number(name))
             self.m.act("office.cancel_period", agreement=self.payers[name].agreement)
 
-    def opts_out(self, name: str) -> None:
+    def opts(self, name: str, word: str) -> None:
+        """In: Yes. Out: No."""
         company = self.payers[name].company
         if self.autotask:
-            self.m.act("office.set_udf", entity="Companies", key=company, name="Autopay", value="No")
+            self.m.act("office.set_udf", entity="Companies", key=company, name="Autopay", value=word)
         else:
-            self.m.act("office.set_custom_field", record="companies", id=company, caption="Autopay", value="No")
+            self.m.act("office.set_custom_field", record="companies", id=company, caption="Autopay", value=word)
+
+    def ends(self, name: str, on: str) -> None:
+        if self.autotask:
+            self.m.act("office.end_contract", contract=self.payers[name].agreement, on=on)
+        else:
+            self.m.act("office.end_agreement", agreement=self.payers[name].agreement, on=on)
 
     def bills_more(self, name: str) -> None:
         """Another invoice for the same month."""
