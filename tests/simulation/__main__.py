@@ -47,8 +47,11 @@ def main() -> int:
         failed += [told.seed] if told.broken else []
         sums += told.figures
     took = time.monotonic() - started
-    said = ", ".join(f"{count} {what}" for what, count in sums.items())
+    said = ", ".join(f"{count} {what}" for what, count in sums.items() if " " not in what)
     print(f"{len(seeds)} seeds in {took:.0f} s: {said}; {sums['steps'] / took * 60:,.0f} steps a minute")
+    for group in ("met", "lived"):  # a fault that no life met proves nothing
+        told_of = sorted((what.partition(" ")[2], count) for what, count in sums.items() if what.startswith(f"{group} "))
+        print(f"{group}: {', '.join(f'{count} {what}' for what, count in told_of)}")
     print(f"failed: {', '.join(map(str, sorted(failed))) or 'none'}")
     return 1 if failed else 0
 
@@ -84,12 +87,14 @@ def _figures(life: Life) -> Counter[str]:
             "faults": sum(1 for row in life.msp.world.requests if row["fault"]),
             "deaths": life.crashes,
             "restarts": life.restarts,
+            **Counter(f"met {row['fault']}" for row in life.msp.world.requests if row["fault"]),
+            **Counter(f"lived {line.split()[2].rstrip(':')}" for line in life.trace if ":" in line[12:]),
         }
     )
 
 
 def _line(life: Life) -> str:
-    figures = ", ".join(f"{count} {what}" for what, count in _figures(life).items())
+    figures = ", ".join(f"{count} {what}" for what, count in _figures(life).items() if " " not in what)
     left = ", ".join(f"{count} {what}" for what, count in sorted(life.seen.items()) if what.partition(" ")[0] != "ledger")
     return f"seed {life.seed} ({life.setting}), until {life.now:%Y-%m-%d}: {figures}; at the end {left}; {life.digest()[:12]}"
 

@@ -22,6 +22,8 @@ WHERE = {
     "connectwise": ("", r"/payments$", "/agreements", "/invoices"),
     "autotask": ("", "Invoices", "Contract"),
 }
+NO_EFFECT = ("429", "500", "reset", "timeout", "no_connection")
+EFFECT = ("500_after_effect", "reply_lost", "half_reply", "timeout_after_effect")
 BEHAVIOURS = ("ok", "ok", "ok", "decline", "decline_once", "decline_hard", "ach_fails", "ach_returns")
 
 
@@ -226,7 +228,7 @@ def _partner(life: Life) -> str:
 
 def request_fails(life: Life) -> str:
     partner = _partner(life)
-    kind = life.chance.choice(("429", "500", "500_after_effect", "reset", "reply_lost"))
+    kind = life.chance.choice((*NO_EFFECT, *EFFECT))
     where = life.chance.choice(WHERE[partner])
     method = life.chance.choice(("", "POST", "POST"))
     skip, count = life.chance.randint(0, 4), life.chance.choice((1, 1, 2, 5))
@@ -236,14 +238,21 @@ def request_fails(life: Life) -> str:
 
 def partner_is_out(life: Life) -> str:
     partner, hours = _partner(life), life.chance.randint(1, 30)
-    kind = life.chance.choice(("429", "500", "reset"))
+    kind = life.chance.choice(NO_EFFECT)
     life.outage(hours, kind=kind, partner=partner)
     return f"{partner} {kind} {hours} h"
 
 
+def partner_is_slow(life: Life) -> str:
+    """For hours: every other answer takes longer than the agent waits, whether the partner did something or not."""
+    partner, hours = _partner(life), life.chance.randint(2, 12)
+    life.outage(hours, kind="timeout_after_effect", partner=partner, probability=0.5)
+    return f"{partner} {hours} h"
+
+
 def writes_lose_their_answers(life: Life) -> str:
     partner, hours = _partner(life), life.chance.randint(1, 12)
-    kind = life.chance.choice(("reply_lost", "500_after_effect"))
+    kind = life.chance.choice(EFFECT)
     life.outage(hours, kind=kind, partner=partner, method="POST", probability=0.5)
     return f"{partner} {kind} {hours} h"
 
@@ -266,7 +275,7 @@ def agent_dies(life: Life) -> str:
 
 def agent_dies_at_a_request(life: Life) -> str:
     partner = _partner(life)
-    kind = life.chance.choice(("reply_lost", "reset", "500_after_effect"))
+    kind = life.chance.choice(("reset", *EFFECT))
     skip = life.chance.randint(0, 4)
     method = life.chance.choice(("POST", "POST", ""))
     life.msp.fault(kind, partner, skip=skip, method=method)
@@ -361,6 +370,7 @@ _TABLE: list[tuple[int, Step]] = [
     (1, token_renewal_is_lost),
     (8, request_fails),
     (2, partner_is_out),
+    (2, partner_is_slow),
     (2, writes_lose_their_answers),
     (4, events_go_astray),
     (4, agent_dies),

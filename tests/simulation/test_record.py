@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from adapters.sandbox.faults import KINDS
 from connector.store.schema import charge as charge_table
+from connector.store.schema import delivery as delivery_table
 from tests.e2e.msp import Msp, msp
 from tests.simulation.broken import Broken
 from tests.simulation.partners import US, ours
 from tests.simulation.record import Record
+from tests.simulation.steps import EFFECT, NO_EFFECT
 
 
 def collected(m: Msp) -> Record:
@@ -108,3 +111,55 @@ def test_a_secret_in_a_report_is_found(tmp_path: Path) -> None:
 
         with pytest.raises(Broken, match="no secret is written"):
             record.check_round(m, {"mirror": {"error": "refused with sandbox-private"}})
+
+
+def test_an_entry_that_is_no_longer_what_it_was_is_found(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        record = collected(m)
+        record.rows["ledger_entry"].add("of a row that is gone")
+
+        with pytest.raises(Broken, match="ledger and audit only grow"):
+            record.check_round(m, {})
+
+
+def test_an_entry_that_was_not_delivered_is_found(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        record = collected(m)
+        with m.agent.store.begin() as tx:
+            tx.execute(delivery_table.update().values(state="parked", note=""))
+
+        with pytest.raises(Broken, match="delivered or parked with a reason"):
+            record.check_quiet(m, writes=[])
+
+
+def test_an_entry_without_a_delivery_to_one_of_them_is_found(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        record = collected(m)
+        with m.agent.store.begin() as tx:
+            tx.execute(delivery_table.delete().where(delivery_table.c.target.like("books%")))
+
+        with pytest.raises(Broken, match="each entry has one delivery to each"):
+            record.check_quiet(m, writes=[])
+
+
+def test_a_payment_that_was_deleted_in_the_books_is_found(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        record = collected(m)
+        mine = next(row["Id"] for row in m.books("Payment") if "psa-connector:" in str(row))
+        company = m.world.partners["quickbooks"].company  # type: ignore[attr-defined]
+        company.records["Payment"].pop(mine)
+
+        with pytest.raises(Broken, match="the books have what the ledger has"):
+            record.check_quiet(m, writes=[])
+
+
+def test_a_write_when_nothing_changed_is_found(tmp_path: Path) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        record = collected(m)
+
+        with pytest.raises(Broken, match="when nothing changes nothing is written"):
+            record.check_quiet(m, writes=m.requests(writes=True)[-1:])
+
+
+def test_every_fault_that_the_sandbox_knows_is_drawn() -> None:
+    assert {*NO_EFFECT, *EFFECT} == KINDS.keys() - {"refused"}  # a record that cannot be handled is no weather
