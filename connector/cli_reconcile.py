@@ -25,22 +25,27 @@ def reconcile(
     csv: Annotated[str, typer.Option("--csv", help="Also write every mismatch and period to this file.")] = "",
     json_: JsonOption = False,
 ) -> None:
-    """Compare PSA, gateway and books to the cent, and say what repairs each mismatch. Exit code 1 when there is one."""
+    """Compare PSA, gateway and books to the cent, and say what repairs each mismatch. Exit code 1 when there is one.
+
+    Also each month's totals (invoiced, charged, collected, refunded, fees, deposited), and why two of them differ.
+    """
     from connector import show, show_reconcile
     from connector.flows.reconcile import reconcile as check
+    from connector.flows.reconcile_totals import totals
     from connector.printed import page
 
     with agent_of(config, progress=not json_) as agent:
         result = check(agent.desk, since=day(since))
+        sums = totals(agent.desk, result.bills, since=result.since)
         if html:
-            report = show_reconcile.report(result, company=agent.config.company.name, now=agent.desk.now())
+            report = show_reconcile.report(result, sums, company=agent.config.company.name, now=agent.desk.now())
             Path(html).write_text(page(report), encoding="utf-8")
         if csv:
-            Path(csv).write_bytes(show_reconcile.csv(result))
+            Path(csv).write_bytes(show_reconcile.csv(result, sums))
         if json_:
-            show.print_json(show_reconcile.as_json(result))
+            show.print_json(show_reconcile.as_json(result, sums))
         else:
-            show_reconcile.show(terminal(), result, rows=all_rows)
+            show_reconcile.show(terminal(), result, sums, rows=all_rows)
         if not result.ties:
             raise typer.Exit(EXIT_DRIFT)
 

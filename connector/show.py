@@ -149,7 +149,8 @@ def verdict_of(result: Reconciliation) -> str:
     if result.ties:
         return f"PSA, gateway and books agree to the cent in all {len(result.rows)} periods."
     waiting = sum(drift.waiting for drift in result.drifts)
-    return f"{len(result.drifts) - waiting} mismatches, {waiting} on their way, in {len(result.rows)} periods."
+    open_ = len(result.drifts) - waiting
+    return f"{open_} mismatch{'' if open_ == 1 else 'es'}, {waiting} on the way, in {len(result.rows)} periods."
 
 
 def about(drift: Drift) -> str:

@@ -25,12 +25,12 @@ def show_report(console: Console, report: Report) -> None:
         console.print(Text(said))
     for sheet in report.sheets:
         console.print()
-        _show_sheet(console, sheet)
+        show_sheet(console, sheet)
     if report.foot:
         console.print(Text(f"\n{report.foot}", style="dim"))
 
 
-def _show_sheet(console: Console, sheet: Sheet) -> None:
+def show_sheet(console: Console, sheet: Sheet) -> None:
     if not sheet.rows:
         console.print(Text(sheet.title, style="bold"))
         console.print(Text(sheet.empty))

@@ -8,24 +8,31 @@ from typing import Any
 
 from rich.console import Console
 
+from connector import show_totals
 from connector.flows.reconcile import Reconciliation
+from connector.flows.reconcile_totals import Totals
 from connector.flows.repair import Repair
 from connector.model.drift import Drift, Row
 from connector.model.money import Money
 from connector.printed import Report, Sheet, csv_of
 from connector.show import about, in_order, show_drifts, table, verdict_of, way_on
+from connector.show_month import show_sheet
 
 _FIGURES = ("PSA", "collected", "in books", "open")
 _COLUMNS = ("payer: agreement", "period", "invoice", *_FIGURES, "state")
 
 
-def show(console: Console, result: Reconciliation, *, rows: bool) -> None:
+def show(console: Console, result: Reconciliation, totals: Totals, *, rows: bool) -> None:
     if rows:
         listed = table(f"Three-way check since {result.since.isoformat()}", *_COLUMNS, right=_FIGURES)
         for row in result.rows:
             listed.add_row(*_cells(row))
         console.print(listed)
         console.print()
+    for sheet in show_totals.sheets(totals):
+        if sheet.rows:
+            show_sheet(console, sheet)
+            console.print()
     show_drifts(console, result)
 
 
@@ -41,13 +48,13 @@ def _amount(money: Money | None) -> str:
 # On paper
 
 
-def report(result: Reconciliation, *, company: str, now: datetime) -> Report:
+def report(result: Reconciliation, totals: Totals, *, company: str, now: datetime) -> Report:
     return Report(
         title=f"{company}: three-way check since {result.since.isoformat()}",
         verdict=verdict_of(result),
         state="ok" if result.ties else "warn" if all(drift.waiting for drift in result.drifts) else "bad",
         lead=("What is on its way goes away by itself. Everything else: as the last column says.",) if result.drifts else (),
-        sheets=(_drift_sheet(result), _row_sheet(result)),
+        sheets=(_drift_sheet(result), *show_totals.sheets(totals), _row_sheet(result)),
         foot=f"As the partners answered on {now:%Y-%m-%d %H:%M} UTC.",
     )
 
@@ -71,9 +78,10 @@ def _row_sheet(result: Reconciliation) -> Sheet:
 CSV_COLUMNS = "part number what payer period invoice psa collected books open amount currency state note repair".split()
 
 
-def csv(result: Reconciliation) -> bytes:
-    """A row for each mismatch and each period, numbers as numbers. `part` names the table."""
-    return csv_of(CSV_COLUMNS, [*map(_csv_drift, in_order(result)), *map(_csv_row, result.rows)])
+def csv(result: Reconciliation, totals: Totals) -> bytes:
+    """A row for each mismatch, period, total and reason, numbers as numbers. `part` names the table."""
+    sums = [_line(**cells) for cells in show_totals.cells(totals)]
+    return csv_of(CSV_COLUMNS, [*map(_csv_drift, in_order(result)), *map(_csv_row, result.rows), *sums])
 
 
 def _csv_drift(drift: Drift) -> list[str]:
@@ -113,10 +121,11 @@ def _line(**cells: str | Money | None) -> list[str]:
 # For a program
 
 
-def as_json(result: Reconciliation) -> dict[str, Any]:
+def as_json(result: Reconciliation, totals: Totals) -> dict[str, Any]:
     return {
         "ties": result.ties,
         "since": result.since,
+        "totals": totals.months,
         "drifts": list(map(_drift_json, in_order(result))),
         "rows": [{"number": row.psa_number, **_row_json(row)} for row in result.rows],
     }

@@ -15,10 +15,12 @@ from connector.flows.desk import Desk
 from connector.flows.reconcile_facts import Facts, read_facts
 from connector.flows.reconcile_rows import row_of
 from connector.flows.reconcile_subjects import Subject, subjects_since
+from connector.flows.reconcile_totals import bills_of
 from connector.flows.unplaced import unplaced_bills, unreadable_bills
 from connector.model.drift import Drift, Row, compare
 from connector.model.ledger import EntryKind, net
 from connector.model.money import total
+from connector.model.totals import Bill
 from connector.store import freshness, outbox, settings
 
 KEEP_ALIVE = timedelta(days=1)
@@ -33,6 +35,7 @@ class Reconciliation:
     rows: tuple[Row, ...]
     drifts: tuple[Drift, ...]
     since: date
+    bills: tuple[Bill, ...] = ()  # for the months' totals
 
     @property
     def ties(self) -> bool:
@@ -58,7 +61,7 @@ def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
     with desk.store.begin() as tx:
         settings.set(tx, CHECKED, {"open": len(drifts) - waiting, "waiting": waiting}, now=desk.now())
         freshness.succeeded(tx, "reconcile", now=desk.now())
-    return Reconciliation(rows=rows, drifts=drifts, since=since)
+    return Reconciliation(rows=rows, drifts=drifts, since=since, bills=bills_of(desk, subjects))
 
 
 def _keep_alive(desk: Desk) -> None:

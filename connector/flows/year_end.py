@@ -64,7 +64,7 @@ def year_end(desk: Desk, year: Period) -> YearEnd:
         year=str(year.start.year),
         time_zone=desk.settings.time_zone.key,
         taken_at=balance.taken_at,
-        months=_months(desk, year, balance, frozen),
+        months=by_months(desk, year, balance, frozen),
         running=month_name(desk.today()) if desk.today() in year else "",
         open=tuple(name for name in _names(desk, year) if name not in frozen and name != month_name(desk.today())),
     )
@@ -81,7 +81,10 @@ def _names(desk: Desk, year: Period) -> list[str]:
     return [month_name(month.start) for month in months_of(year, desk.today())]
 
 
-def _months(desk: Desk, year: Period, balance: Balance, frozen: dict[str, dict[str, Money]]) -> dict[str, tuple[YearMonth, ...]]:
+def by_months(
+    desk: Desk, year: Period, balance: Balance, frozen: dict[str, dict[str, Money]]
+) -> dict[str, tuple[YearMonth, ...]]:
+    """By currency. `year`: twelve months from the first of any; `balance` reaches back to some time before it."""
     with desk.store.read() as tx:
         entries = ledger.entries(tx, since=year.start - BEFORE)
     methods = {e.payment: e.method for e in entries if e.kind is EntryKind.PAYMENT}
