@@ -21,6 +21,7 @@ from connector.model.clearing import Waits
 from connector.model.deposit import Ends, Part, deposit
 from connector.model.money import Money
 from connector.model.payout import BalanceKind, BalanceLine, Payout, unexplained
+from connector.model.payout_check import PATIENCE
 from connector.ports import Books
 from connector.store import balance, booking_dates
 from connector.store.balance import Planned
@@ -98,12 +99,23 @@ def _members(desk: Desk, payout: Payout) -> tuple[list[BalanceLine], list[Balanc
         if line.kind not in PAYOUTS:
             own.append(line)
         elif failed := _never_entered(desk, line):
-            more, further = _members(desk, failed)
+            more, further = _members_of_failed(desk, failed, payout)
             own.extend(more)
             passed_on.extend(further)
         else:
             passed_on.append(line)
     return own, passed_on
+
+
+def _members_of_failed(desk: Desk, failed: Payout, payout: Payout) -> tuple[list[BalanceLine], list[BalanceLine]]:
+    """Whether the gateway ever finishes the list of one that failed on its way, nobody has said: not waited for without end."""
+    try:
+        return _members(desk, failed)
+    except RetryLater as error:
+        if desk.today() - payout.arrives < PATIENCE:
+            raise
+        what = f"{_said(payout)} has in it the money of payout {failed.id}, which came back before it was entered"
+        raise Rejected(f"{what}. {error} {_MADE_THERE.capitalize()}", code="incomplete") from None
 
 
 def _never_entered(desk: Desk, line: BalanceLine) -> Payout | None:

@@ -44,6 +44,7 @@ class Account:
         self.switches = {"charges_enabled": True, "payouts_enabled": True}  # Stripe's, not the owner's
         self.payout_schedule = "daily"  # or "manual"
         self.debit_negative = True  # a negative balance is fetched from the bank, as in the US
+        self.failed_payouts_listed = True
         self.dispute_fee_returned = True  # with a dispute that is won; the documents do not agree
         self.payout_members: dict[str, list[Body]] = {}  # payout -> its transactions, newest first
         self.unpaid: list[str] = []  # balance transactions that no payout took yet

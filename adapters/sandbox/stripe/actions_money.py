@@ -94,12 +94,16 @@ class MoneyActions:
         """The owner asks for a payout of what is available."""
         return balance.pay_out_by_hand(self._account, amount, currency)
 
-    def set_payouts(self, schedule: str = "daily", debit_negative: bool = True) -> None:
-        """The owner chooses when money goes to the bank, and whether a negative balance is fetched from there."""
+    def set_payouts(self, schedule: str = "daily", debit_negative: bool = True, failed_listed: bool = True) -> None:
+        """The owner chooses when money goes to the bank, and whether a negative balance is fetched from there.
+
+        `failed_listed`: whether Stripe ever lists all transactions of a payout that failed on its way.
+        """
         if schedule not in SCHEDULES:
             raise ValueError(f"unknown schedule {schedule!r}; known: {', '.join(SCHEDULES)}")
         self._account.payout_schedule = schedule
         self._account.debit_negative = debit_negative
+        self._account.failed_payouts_listed = failed_listed
 
     def restrict(self, charges: bool = True, payouts: bool = True) -> None:
         """Stripe switches charges or payouts of the account off or on, e.g. until it knows more about the owner."""

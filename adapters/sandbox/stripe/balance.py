@@ -155,11 +155,15 @@ def reconciled(account: Account, id: str) -> None:
 
 
 def members(account: Account, payout: Body) -> list[Body]:
-    """Newest first. Until the payout is reconciled Stripe does not promise all of them; here the latest is still missing."""
+    """Newest first. Until the payout is reconciled Stripe does not promise all of them; here the latest is still missing.
+
+    Of one that failed on its way Stripe says nothing: all are listed, or (`failed_payouts_listed`) never all.
+    """
     if not payout["automatic"]:
         raise StripeError("Balance transaction history can only be filtered on automatic payouts, not manual.", param="payout")
     found = account.payout_members[payout["id"]]
-    return found if payout["reconciliation_status"] == "completed" else [found[0], *found[2:]]
+    failed = payout["status"] in ("failed", "canceled") and account.failed_payouts_listed
+    return found if failed or payout["reconciliation_status"] == "completed" else [found[0], *found[2:]]
 
 
 def fail(account: Account, payout: Body, *, state: str = "failed") -> Body:
