@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from connector.errors import ConfigError
 
 HEAD = "0012"
 MOVING = "moving"  # instead of a version: a store is being moved here, and is not complete yet
+_VERSION = "SELECT version_num FROM alembic_version"
 _ADVISORY_LOCK = 7_206_117_201  # any number, the same in every process
 _ONE_UPGRADE = threading.Lock()  # Alembic keeps the running migration in a module
 
@@ -70,11 +72,20 @@ def require_head(connection: Connection, shown: str) -> None:
 
 def _current(connection: Connection, shown: str) -> str | None:
     try:
-        found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
-    except (OperationalError, ProgrammingError) as error:
-        if "alembic_version" not in str(error.orig):
+        return _version(connection)
+    except (OperationalError, ProgrammingError, sqlite3.OperationalError) as error:
+        if "alembic_version" not in str(error):
             raise
         raise ConfigError(f"the database {shown} was not set up yet; `connector run` sets it up") from None
+
+
+def _version(connection: Connection) -> str | None:
+    """On SQLite straight from the driver: this is asked more than a hundred times a round."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        rows = driver.execute(_VERSION).fetchall()
+        return rows[0][0] if rows else None
+    found: str | None = connection.exec_driver_sql(_VERSION).scalar_one_or_none()
     return found
 
 

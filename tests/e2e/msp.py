@@ -186,11 +186,13 @@ class Msp:
             assert not errors, errors
         return report
 
-    def through(self, day: str, *, every_days: int = 1) -> None:
-        """Live day by day until then, the agent going round each day."""
+    def through(self, day: str, *, every_days: int = 3) -> None:
+        """Live until then, the agent going round every few days, and on the first and the last one."""
         end = datetime.combine(date.fromisoformat(day), time(18), UTC)
+        self.at(min(end, self.world.now + timedelta(days=1)))
+        self.cycle(1)
         while self.world.now < end:
-            self.at(self.world.now + timedelta(days=every_days))
+            self.at(min(end, self.world.now + timedelta(days=every_days)))
             self.cycle(1)
 
     def run(self, *flows: str) -> Any:

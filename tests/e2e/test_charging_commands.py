@@ -115,7 +115,7 @@ def test_a_line_that_began_in_the_middle_of_the_month_is_explained_by_its_days(t
         id, _ = workstations(m, prorate=True)
         m.through("2026-02-15")
         m.act("office.add_addition", agreement=id, product="Server", quantity=1, unitPrice="280.00", starts="2026-02-15")
-        m.through("2026-03-03")
+        m.through("2026-03-03", every_days=1)
         text = said(m, "explain", str(id), "--period", "2026-03-01")
 
         # 550.00 as before, the server's 280.00, and 14 of 28 days of it.

@@ -18,7 +18,7 @@ def tries(m: Msp) -> int:
 
 def february(m: Msp, until: str, **method: Any) -> None:
     m.sign_up(**method)
-    m.through(until)
+    m.through(until, every_days=1)
 
 
 def test_a_declined_card_is_named_with_the_day_of_the_next_attempt(tmp_path: Path) -> None:
