@@ -293,7 +293,7 @@ def _guards(facts: Facts, bill: PsaInvoice | None, owed: Money) -> Iterator[Reas
     if facts.supplementary and facts.policy.supplementary_held and bill is not None:
         yield Reason(
             name=SUPPLEMENTARY,
-            message=f"the period was charged before and {bill.balance} is billed in addition (invoice {bill.number})",
+            message=f"the period has had its charge, and {bill.balance} is billed in addition (invoice {bill.number})",
             way_on="connector explain shows it; approve it (connector release), or delete the invoice in the PSA",
         )
     yield from _state_guards(facts)
@@ -301,6 +301,8 @@ def _guards(facts: Facts, bill: PsaInvoice | None, owed: Money) -> Iterator[Reas
     yield from _date_guards(facts, bill)
     if bill is not None:
         yield from _bill_guards(facts, bill)
+    elif owed.minor < 0:
+        yield _nothing_to_take(facts)
     yield from amount_guards(facts.policy, owed, facts.previous)
     yield from _approval(facts, bill)
 
@@ -359,6 +361,15 @@ def _date_guards(facts: Facts, bill: PsaInvoice | None) -> Iterator[Reason]:
             message=f"the PSA was last read {facts.data_age.total_seconds() / 3600:.0f} hours ago",
             way_on="see `connector status` for why the PSA cannot be read",
         )
+
+
+def _nothing_to_take(facts: Facts) -> Reason:
+    """Released, it would become credit at the gateway, which takes it off the next charge: less than the PSA says is owed."""
+    return Reason(
+        name="credit_balance",
+        message=f"the PSA has no invoice for the period, and the agreement comes to a credit of {-facts.computed}",
+        way_on="create the agreement invoice in the PSA and apply its credit to another invoice there",
+    )
 
 
 def _bill_guards(facts: Facts, bill: PsaInvoice) -> Iterator[Reason]:

@@ -44,11 +44,14 @@ def _without_additions(bills: tuple[PsaInvoice, ...], bill_day: date) -> tuple[P
 def further(bills: Sequence[PsaInvoice], of_period: Sequence[Charge]) -> Iterator[PsaInvoice]:
     """Invoices of a period that was charged, with something open for which no charge stands yet.
 
-    None while the regular charge waits for its own release, or its bill is gone: that is made again, and then followed.
+    None while the regular charge waits for its own release, or its bill is gone: that is made again, and then followed. One
+    that was written off (nothing was owed, or a person skipped it) follows nothing: what is billed afterwards is a further one.
     """
     regular = next((charge for charge in of_period if not charge.number), None)
     there = {bill.id for bill in bills}
-    if regular is None or regular.state in UNFINISHED or regular.psa_invoice not in there:
+    if regular is None or regular.state in UNFINISHED:
+        return
+    if regular.psa_invoice not in there and regular.state is not ChargeState.WRITTEN_OFF:
         return
     unfinished = [charge for charge in of_period if charge.state in UNFINISHED]
     lost = [charge for charge in unfinished if charge.psa_invoice not in there]

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from connector.cli import app
 from connector.errors import Rejected
+from connector.flows.overrule import overrule
 from connector.flows.release import release
 from connector.flows.skip import skip
 from connector.model.charge import ChargeState
@@ -137,6 +138,36 @@ def test_a_bill_that_vanishes_in_the_last_second_is_remembered(tmp_path: Path) -
         assert report.held == [charge]
         assert hold_names(m) == ["closed_differently"]
         assert debits(m) == {}
+
+
+@pytest.mark.parametrize("psa", ["connectwise", "autotask"])
+def test_a_skipped_period_that_is_invoiced_after_all_is_charged_once_a_person_approves(tmp_path: Path, psa: str) -> None:
+    with msp(tmp_path, agreements=0, psa=psa, charging={"approve": "never", "date": "day_of_month", "day": 15}) as m:
+        charge = billed(m, "2026-02-03")
+        m.act("office.set_automatic", on=False)
+        give_up(m, charge)
+        live(m, "2026-02-15", "2026-02-16")
+        skip(m.agent.desk, charge, who="Dana", why="agreed")
+        live(m, "2026-02-17")
+        m.act("office.create_invoices", through="2026-02-01")
+        live(m, "2026-02-18", "2026-03-16")
+        asked = [hold for hold in m.holds() if hold.charge.startswith(charge)]
+        shown, before = in_command(m, "forecast"), debits(m)
+        overrule(m.agent.desk, f"{charge}/1", who="Dana", why="they pay after all")
+        live(m, "2026-03-17", "2026-03-18")
+
+        assert [(hold.charge, hold.name) for hold in asked] == [(f"{charge}/1", "supplementary")]
+        assert "500.00 USD is billed in addition" in asked[0].message
+        assert "supplementary" in shown
+        assert before == {}
+        assert debits(m) == {f"{charge}/1": [50000]}
+        assert m.charge(charge).state is ChargeState.WRITTEN_OFF
+
+
+def give_up(m: Msp, charge: str) -> None:
+    """Its invoice is deleted in the PSA; Autotask's are voided."""
+    act = "office.void_invoice" if m.kind == "autotask" else "office.delete_invoice"
+    m.act(act, invoice=int(m.charge(charge).psa_invoice))
 
 
 def test_only_what_has_no_invoice_can_be_skipped(tmp_path: Path) -> None:

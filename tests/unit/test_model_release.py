@@ -32,6 +32,14 @@ def test_before_its_due_date_a_charge_is_not_yet_due_and_not_held() -> None:
     assert decide(facts(today=date(2026, 2, 15))) == NotYetDue(on=date(2026, 2, 16), bill=bill())
 
 
+def test_a_computed_amount_below_zero_never_becomes_credit_at_the_gateway() -> None:
+    """The gateway would take it off the next charge, which then collects less than the PSA says is owed."""
+    computed_only = policy(computed_when_missing=True)
+
+    assert hold_names(bills=(), computed=usd("-12.00"), policy=computed_only) == ["credit_balance"]
+    assert isinstance(decide(facts(bills=(), computed=usd("0.00"), policy=computed_only)), Release)
+
+
 def test_on_its_due_date_it_is_released_at_the_open_balance() -> None:
     decision = decide(facts())
 
