@@ -9,10 +9,10 @@ from typing import Any
 
 from connector.config.model import Charging, Config, OwnCharging
 from connector.model.dunning import Dunning
+from connector.model.guards import Policy
 from connector.model.invoice import OtherSort
 from connector.model.money import Money
 from connector.model.other import OtherPayer, OtherRules
-from connector.model.release import Policy
 
 
 def policy(config: Config) -> Policy:

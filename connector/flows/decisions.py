@@ -13,9 +13,9 @@ from connector.flows import holding
 from connector.flows.desk import Desk
 from connector.model.charge import Charge, ChargeState
 from connector.model.decision import ASK_AGAIN_DAYS, Standing, is_refund, standing, taken_back, unclassified
+from connector.model.guards import Reason
 from connector.model.ledger import GatewayReversal, LedgerEntry, RefundIntent, reversal_key
 from connector.model.money import Money
-from connector.model.release import Reason
 from connector.store import charges, decisions, ledger, settings, units
 from connector.store.decisions import Decided
 

@@ -9,9 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connector.model.dunning import Dunning
+from connector.model.guards import Policy
 from connector.model.other import OtherRules
 from connector.model.plan import Limits
-from connector.model.release import Policy
 from connector.ports import Books, Clock, Gateway, Psa
 from connector.store import Store
 

@@ -18,11 +18,12 @@ from connector.flows.elsewhere import UNFINISHED, ensure_charge, take_over
 from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
 from connector.model.charge import Charge, charge_id
+from connector.model.guards import Reason
 from connector.model.invoice import Adjustment, GatewayInvoice
 from connector.model.other import is_other
 from connector.model.period import Period, bill_date
 from connector.model.pricing import computed
-from connector.model.release import COMPUTED, GONE_DAYS, LEFT_OUT, LEFT_OUT_WAY_ON, Reason
+from connector.model.release import COMPUTED, GONE_DAYS, LEFT_OUT, LEFT_OUT_WAY_ON
 from connector.model.subscription import LiveSubscription
 from connector.store import audit, charges
 from connector.store import units as unit_rows

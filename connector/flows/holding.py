@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from connector.errors import ConnectorError, OutcomeUnknown, Rejected, RetryLater
 from connector.flows.desk import Desk
 from connector.model.charge import Charge, ChargeState, Hold
-from connector.model.release import Reason
+from connector.model.guards import Reason
 from connector.store import charges, holds
 
 

@@ -9,8 +9,8 @@ from connector.flows.round import policy_of
 from connector.model.approval import NOT_APPROVED, NOT_ASKED, standing
 from connector.model.charge import Charge
 from connector.model.forecast import TO_COME, Coming
+from connector.model.guards import Reason
 from connector.model.other import is_other, one_off
-from connector.model.release import Reason
 from connector.store import approvals, charges, holds, payers
 
 

@@ -9,8 +9,9 @@ from connector.flows.naming import name_of
 from connector.model.agreement import BillingUnit
 from connector.model.charge import Charge
 from connector.model.forecast import TO_COME, Coming
+from connector.model.guards import Reason
 from connector.model.other import is_other
-from connector.model.release import LEFT_OUT, LEFT_OUT_WAY_ON, Reason
+from connector.model.release import LEFT_OUT, LEFT_OUT_WAY_ON
 from connector.store import charges, holds, payers
 
 

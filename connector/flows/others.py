@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from connector.flows.desk import Desk
+from connector.model.guards import Reason
 from connector.model.invoice import PsaInvoice
 from connector.model.others import ForeignSubscription, holds_of_others
-from connector.model.release import Reason
 from connector.store import links, shadow, units
 
 NOT_THE_SAME = "unrelated_subscription"  # kind of link: a person said that this foreign subscription is for something else

@@ -20,12 +20,13 @@ from connector.model.approval import Approval, went_out
 from connector.model.charge import BreakdownLine, Charge, ChargeState
 from connector.model.closed import closed_differently
 from connector.model.explain import prorations
+from connector.model.guards import Facts, Policy, Reason
 from connector.model.invoice import BooksInvoice, Customer, GatewayInvoice, PsaInvoice
 from connector.model.money import Money, total
 from connector.model.other import cap_hold, is_other, questions
 from connector.model.period import Period, bill_date
 from connector.model.pricing import breakdown
-from connector.model.release import Facts, Held, Policy, Reason, Release, decide, unreadable
+from connector.model.release import Held, Release, decide, unreadable
 from connector.model.supplement import own_bills
 from connector.model.watch import method_returned
 from connector.store import approvals, charges, freshness, overrules, payers

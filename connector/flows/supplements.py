@@ -14,9 +14,10 @@ from connector.flows.by_hand import collect_since, draft_by_hand
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit
 from connector.model.charge import Charge, ChargeState, charge_id
+from connector.model.guards import Reason
 from connector.model.invoice import Adjustment, GatewayInvoice, PsaInvoice
 from connector.model.period import Period, bill_date
-from connector.model.release import COMPUTED, Reason
+from connector.model.release import COMPUTED
 from connector.model.supplement import UNFINISHED, charged, further, remainder
 from connector.store import audit, charges
 from connector.store import units as unit_rows

@@ -15,9 +15,10 @@ from connector.flows.round import Round, bills_of, in_books, is_old, is_paused, 
 from connector.model.agreement import Payer
 from connector.model.charge import Charge, ChargeState
 from connector.model.dunning import OVER, over
+from connector.model.guards import Reason
 from connector.model.invoice import GatewayInvoice, GatewayInvoiceState, PsaInvoice
 from connector.model.money import Money, total
-from connector.model.release import Reason, unreadable
+from connector.model.release import unreadable
 from connector.model.watch import Keep, Reduce, Stop, Void, WatchDecision, watch
 from connector.store import charges
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connector.model.charge import Charge
+from connector.model.guards import Reason
 from connector.model.invoice import PsaInvoice
-from connector.model.release import CLOSED, Reason
+from connector.model.release import CLOSED
 
 
 def closed_differently(charge: Charge, bills: Iterable[PsaInvoice]) -> tuple[Reason, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from connector.model.guards import Reason
 from connector.model.invoice import GatewayInvoice, MethodKind
-from connector.model.release import Reason
 
 OVER = "dunning_over"  # the gateway was told to stop
 FAILED = "payment_failed"  # it is tried again

@@ -11,11 +11,12 @@ from connector.model.approval import NOT_APPROVED, NOT_ASKED, Approval, Standing
 from connector.model.bills import Bills, billed_by, following
 from connector.model.charge import Charge, ChargeState, Hold, charge_id
 from connector.model.explain import last_day
+from connector.model.guards import Policy, Reason, amount_guards, due_amount
 from connector.model.invoice import PsaInvoice
 from connector.model.money import Money, total
 from connector.model.period import Period, bill_date
 from connector.model.pricing import computed
-from connector.model.release import CLOSED, Policy, Reason, amount_guards, charge_date, due_amount
+from connector.model.release import CLOSED, charge_date
 from connector.model.supplement import own_bills
 
 TO_COME = (ChargeState.WAITING, ChargeState.HELD)

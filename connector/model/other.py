@@ -12,10 +12,11 @@ from datetime import date, timedelta
 from connector.model.agreement import Agreement, AgreementRef, BillingUnit, Payer
 from connector.model.bills import Bills
 from connector.model.charge import Charge
+from connector.model.guards import Reason
 from connector.model.invoice import OtherSort, PsaInvoice, PsaInvoiceKind
 from connector.model.money import Money
 from connector.model.period import Cycle, Period, Timing
-from connector.model.release import GONE_WAY_ON, Reason
+from connector.model.release import GONE_WAY_ON
 
 PREFIX = "invoice-"  # in the billing unit's key, before the invoice's id in the PSA
 OTHER_CAP = "other_cap"

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from connector.model.guards import Reason
 from connector.model.invoice import PsaInvoice
 from connector.model.money import Money
 from connector.model.period import Cycle
-from connector.model.release import Reason
 
 FOREIGN = "foreign_subscription"
 SHADOWED = "shadowed"

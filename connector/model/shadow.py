@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from connector.model.charge import BreakdownLine
 from connector.model.explain import OF_AGREEMENT
+from connector.model.guards import Reason
 from connector.model.money import Money, total
 from connector.model.period import Period
-from connector.model.release import Reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

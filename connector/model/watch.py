@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from connector.model.dunning import tried_again
+from connector.model.guards import Reason
 from connector.model.invoice import GatewayInvoice
 from connector.model.money import Money
-from connector.model.release import Reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

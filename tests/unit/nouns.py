@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from connector.model.agreement import Agreement, AgreementLine, AgreementRef, BillingUnit, Payer
+from connector.model.guards import Facts, Policy
 from connector.model.invoice import (
     Customer,
     GatewayInvoice,
@@ -19,7 +20,6 @@ from connector.model.invoice import (
 )
 from connector.model.money import Money
 from connector.model.period import Cycle, Timing
-from connector.model.release import Facts, Policy
 from connector.model.subscription import Item, LiveSubscription, Subscription
 from connector.model.units import group
 
