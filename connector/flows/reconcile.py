@@ -16,6 +16,7 @@ from connector.flows.reconcile_facts import Facts, read_facts
 from connector.flows.reconcile_rows import row_of
 from connector.flows.reconcile_subjects import Subject, subjects_since
 from connector.flows.reconcile_totals import bills_of
+from connector.flows.strays import uncharged
 from connector.flows.unplaced import unplaced_bills, unreadable_bills
 from connector.model.drift import Drift, Row, compare
 from connector.model.ledger import EntryKind, net
@@ -55,6 +56,7 @@ def reconcile(desk: Desk, *, since: date | None = None) -> Reconciliation:
         *(drift for row in rows for drift in compare(row)),
         *unplaced_bills(desk, bills, since=since),
         *unreadable_bills(bills),
+        *uncharged(desk, since=since),
         *reconcile_payouts.compared(desk, since=since),
     )
     waiting = sum(drift.waiting for drift in drifts)

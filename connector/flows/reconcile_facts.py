@@ -87,10 +87,14 @@ def _collected(desk: Desk, recorded: Sequence[Charge]) -> dict[str, Money]:
     wanted = {c.gateway_invoice: c.currency for c in recorded if c.state in _AT_THE_GATEWAY and c.gateway_invoice}
     for number, (id, currency) in enumerate(sorted(wanted.items()), start=1):
         desk.settings.progress("charges", number, len(wanted))
-        payments = desk.gateway.payments(id)
-        back = [r.amount for p in payments if p.moved_back for r in desk.gateway.reversals(p.payment)]
-        result[id] = total((p.amount for p in payments), currency) - total(back, currency)
+        result[id] = net_at_gateway(desk, id, currency)
     return result
+
+
+def net_at_gateway(desk: Desk, invoice: str, currency: str) -> Money:
+    payments = desk.gateway.payments(invoice)
+    back = [r.amount for p in payments if p.moved_back for r in desk.gateway.reversals(p.payment)]
+    return total((p.amount for p in payments), currency) - total(back, currency)
 
 
 def _linked(desk: Desk, keys: set[str]) -> dict[str, Link]:

@@ -17,6 +17,7 @@ from connector.flows.elsewhere import UNFINISHED, take_over_daily, tidy
 from connector.flows.gone import end_gone
 from connector.flows.other_invoices import Standing, standing
 from connector.flows.round import Round, facts_of, gather, is_old, read_books
+from connector.flows.strays import write_off_strays
 from connector.flows.supplements import supplements
 from connector.flows.watch import stop_while_paused, watch_all
 from connector.model.agreement import BillingUnit
@@ -32,7 +33,8 @@ from connector.store import audit, charges, freshness, holds, overrules, setting
 
 @dataclass(kw_only=True, slots=True)
 class Released:
-    """What one round did, by charge id. `unknown`: drafts that belong to no period of a known billing unit."""
+    """What one round did, by charge id. `unknown`: drafts that belong to no period of a known billing unit; `strays`: those of
+    them that were written off, since they have for long."""
 
     released: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
@@ -40,6 +42,7 @@ class Released:
     written_off: list[str] = field(default_factory=list)
     watched: dict[str, str] = field(default_factory=dict)  # released before: reduced, voided or stopped
     unknown: list[str] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     late: dict[str, int] = field(default_factory=dict)  # of the released ones: days after the charge date
 
@@ -66,6 +69,8 @@ def release(desk: Desk, *, full: bool = True) -> Released:
         round_ = gather(desk, units, bills, pairs)
         _all_drafts(desk, round_, pairs, report)
         report.failed.extend(end_gone(desk, units.keys()))
+        report.strays, refused = write_off_strays(desk, drafts, report.unknown)
+        report.failed.extend(refused)
     except Exception as error:  # what is out already is watched whatever happened to the drafts
         broken = error
     report.watched, refusals = watch_all(desk, round_ or gather(desk, units, bills, []))

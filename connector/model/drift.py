@@ -16,7 +16,7 @@ books_payment_*         amount, date, customer, invoice: changed there, see `pay
 books_other_customer    the books' invoice of this number is another customer's, and the payer has none
 books_unapplied         the books have it as the customer's credit, not on the invoice
 collected_too_much      more was collected than billed
-paid_twice              somebody else paid the bill too, so that ours does not fit on it any more
+paid_twice              somebody else paid or credited the bill too, so that not all of ours fits on it any more
 overpaid_in_psa         more is recorded on the bill than it comes to
 balances_differ         PSA and books do not agree on what is open, for a reason of their own
 not_collected           due and open, and nothing collects it
@@ -31,6 +31,7 @@ touched_in_books        somebody changed or removed in the books what we had ent
 further_invoice         a second bill of the same period is due and open
 unplaced_invoice        due and open, and it could be the bill of two periods
 unreadable_invoice      one of the agreement's invoices cannot be read: nothing of it is charged or compared
+invoice_uncharged       the gateway asks for money, or took some, for no period of the agreement
 currency_differs        the bill is in another currency than its charge; nothing else can be compared
 """
 
@@ -292,12 +293,15 @@ def _amounts(row: Row) -> Iterator[Drift]:
             f"{row.ledger} was collected for a bill of {row.psa_total} (invoice {row.psa_number})",
             "refund the difference in the gateway's dashboard",
         )
-    elif _did_not_fit(row):
+    elif row.psa_recorded is not None and _did_not_fit(row):
+        too_much = row.ledger - row.psa_recorded
         yield _drift(
             row,
             "paid_twice",
-            f"invoice {row.psa_number} shows {row.psa_recorded} of the {row.ledger} collected: somebody else paid the rest of it",
-            "refund the difference in the gateway's dashboard, or keep it as the payer's credit",
+            f"invoice {row.psa_number} shows {row.psa_recorded} of the {row.ledger} collected: a payment or credit memo of"
+            f" somebody else took the room of the other {too_much}",
+            f"refund {too_much} in the gateway's dashboard, with the metadata"
+            " psa_connector_intent=overpayment, or keep it as the payer's credit",
         )
     if row.psa_open is not None and row.psa_open.minor < 0:
         yield _drift(

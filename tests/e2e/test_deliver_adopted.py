@@ -70,7 +70,7 @@ def test_a_cheque_for_a_part_is_left_alone_and_our_payment_fills_the_rest(tmp_pa
         (drift,) = m.reconcile().drifts
         assert (drift.kind, drift.waiting) == ("paid_twice", False)
         assert "300.00 USD of the 500.00 USD" in drift.message
-        assert "refund" in drift.repair
+        assert "refund 200.00 USD in" in drift.repair
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -57,6 +57,15 @@ def psa_net(m: Msp) -> Counter[str]:
     return net
 
 
+def psa_others(m: Msp) -> Counter[str]:
+    """Invoice -> what anybody else paid on it, credit memos included."""
+    net = Counter[str]()
+    for row in m.psa_payments():
+        if row.get("_info", {}).get("enteredBy") != US:
+            net[str(row["invoice"]["id"])] += cents(row["amount"])
+    return net
+
+
 def books_net(m: Msp) -> Counter[str]:
     """Charge -> what payments of ours come to in the books, less our journals that took some back, and those that undid one."""
     net = Counter[str]()
