@@ -102,9 +102,7 @@ class Life:
         try:
             report = self._cycle(whole or self.chance.random() < WHOLE_ROUNDS)
         except Crash:
-            self.crashes += 1
-            self.note("agent died")
-            self.restart()
+            self.died()
             report = {}
         self.record.check_round(self.msp, report)
         return report
@@ -117,6 +115,11 @@ class Life:
         report = {name: run_flow(agent, name) for name in due}
         agent.pulse.flush(agent.store)
         return report
+
+    def died(self) -> None:
+        self.crashes += 1
+        self.note("agent died")
+        self.restart()
 
     def restart(self) -> None:
         """Nothing of the old process is left but its store."""
@@ -240,6 +243,9 @@ def _lived(life: Life, step: Step) -> bool:
         said = step(life)
     except (ValueError, KeyError, ConnectorError) as refused:  # a person may not do that just now, or has to try again
         said = f"refused: {str(refused)[:70]}"
+    except Crash:  # within what a person told it to do
+        life.died()
+        said = "not to its end"
     if said is not None:
         life.note(f"{step.__name__}: {said}")
     return said is not None

@@ -51,7 +51,7 @@ def check(life: Life) -> None:
     for bill in every:
         late = bill.open > 0 and bill.dated >= BEGAN and bill.due + LATE < m.agent.desk.today()
         credited = -sum(other.open for other in every if other.payer == bill.payer and other.open < 0)
-        if late and bill.open > credited and bill.id not in others and _is_collected(m, bill.payer) and bill.number not in told:
+        if late and bill.open > credited and bill.id not in others and _is_collected(m, bill) and bill.number not in told:
             need(_says_why(m, bill), "what is due is collected, or something says why not", str(bill))
 
 
@@ -76,12 +76,12 @@ def _bill(row: dict[str, object], kind: str, company: object, dated: object, ope
     )
 
 
-def _is_collected(m: Msp, payer: str) -> bool:
-    """The payer agreed to it and has a method; the forecast and the status tell of all others."""
+def _is_collected(m: Msp, bill: Bill) -> bool:
+    """The payer agreed to it before that bill, and has a method; the forecast and the status tell of all others."""
     with m.agent.store.read() as tx:
-        enrolled = any(row.key == payer and row.method for row in payers.every(tx))
-        active = [row for row in units.every(tx) if row.payer == payer and row.state == "active"]
-    return enrolled and bool(active)
+        enrolled = any(row.key == bill.payer and row.method for row in payers.every(tx))
+        active = [row for row in units.every(tx) if row.payer == bill.payer and row.state == "active"]
+    return enrolled and any(str(bill.dated) >= row.detail.get("collect_since", "9999") for row in active)
 
 
 def _says_why(m: Msp, bill: Bill) -> bool:
