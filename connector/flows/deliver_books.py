@@ -173,7 +173,10 @@ def _sent_before(case: Case) -> bool:
     link = case.link()
     if link is None or link.sent_at is None:
         return False
-    return link.sent_at + case.books.find_lag > case.desk.now() or case.books.find(write_key(link)) is not None
+    if link.sent_at + case.books.find_lag > case.desk.now():
+        return True
+    found = case.books.find(write_key(link))
+    return found is not None and found.id not in link.past
 
 
 def _adopt(case: Case, adopted: Posted) -> Outcome:

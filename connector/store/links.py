@@ -37,7 +37,13 @@ class Link:
     attempt: int
     detail: dict[str, Any]
 
+    @property
+    def past(self) -> tuple[str, ...]:
+        """What was its target before a person removed it, or had it replaced: may still be found at the target system."""
+        return tuple(self.detail.get(_PAST, ()))
 
+
+_PAST = "past"
 _FIELDS = tuple(table.c[name] for name in Link.__dataclass_fields__)
 _LIVE = table.c.state != LinkState.RETIRED
 
@@ -156,7 +162,8 @@ def unlink(tx: Connection, link: Link, *, now: datetime, detail: dict[str, Any] 
 
     `detail` replaces what is there. RetryLater when another process sent or linked since `link` was read.
     """
-    changes = {"state": LinkState.INTENDED, "target": "", "fingerprint": "", "sent_at": None, "detail": detail or {}}
+    past = {_PAST: [*link.past, link.target]} if link.target else {}
+    changes = {"state": LinkState.INTENDED, "target": "", "fingerprint": "", "sent_at": None, "detail": {**(detail or {}), **past}}
     return _change(tx, link, now=now, **changes)
 
 

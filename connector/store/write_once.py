@@ -83,7 +83,7 @@ class _Writer:
         """`since`: it may have been made as long ago, by a store that was lost."""
         key = write_key(link)
         target = self.find(replace(key, since=min(key.since, since or key.since)))
-        return self._linked(link, target) if target else None
+        return self._linked(link, target) if target and target not in link.past else None
 
     def wait_out_the_lag(self, link: Link) -> None:
         assert link.sent_at is not None  # noqa: S101 - only asked of what was sent

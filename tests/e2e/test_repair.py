@@ -94,6 +94,20 @@ def test_a_lost_reply_while_it_is_entered_again_enters_it_once(tmp_path: Path) -
         assert [row["TotalAmt"] for row in m.books("Payment")] == [500]
 
 
+def test_a_request_that_is_lost_while_it_is_entered_again_is_not_taken_for_the_voided_one(tmp_path: Path) -> None:
+    """The voided payment has the same reference, and is all that a look-up finds."""
+    with msp(tmp_path, agreements=0) as m:
+        paid(m)
+        days(m)
+        m.act("quickbooks.void_payment", id=in_books(m)["Id"])
+        days(m)
+        m.fault("timeout", "quickbooks", method="POST", path="/payment$", count=1)
+        mended(m)
+
+        assert [row["TotalAmt"] for row in payments(m)] == [500]
+        assert open_in_books(m) == [0]
+
+
 def test_what_was_entered_by_hand_instead_is_taken_for_it(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         paid(m)
