@@ -6,12 +6,15 @@ from datetime import date, timedelta
 
 from connector.errors import Rejected
 from connector.flows.desk import Desk
-from connector.model.invoice import Adjustment, GatewayInvoice
+from connector.model.invoice import Adjustment, GatewayInvoice, GatewayInvoiceState
 from connector.model.subscription import LiveSubscription
 from connector.ports import WriteKey
+from connector.store import links
+from connector.store.links import LinkState
 from connector.store.units import UnitRow
 from connector.store.write_once import write_once
 
+KIND = "draft"
 FIND_LAG = timedelta(seconds=30)
 
 
@@ -27,7 +30,7 @@ def draft_by_hand(desk: Desk, live: LiveSubscription, charge: str, day: date, li
 
     link = write_once(
         desk.store,
-        kind="draft",
+        kind=KIND,
         source=charge,
         target_system=desk.gateway.name,
         now=desk.now,
@@ -38,7 +41,23 @@ def draft_by_hand(desk: Desk, live: LiveSubscription, charge: str, day: date, li
     draft = desk.gateway.invoice(link.target)
     if draft is None:
         raise Rejected(f"the draft {link.target} that was made for {charge} is gone at the gateway")
-    return draft
+    return _filled(desk, draft, charge, line)
+
+
+def found_draft(desk: Desk, charge: str, draft: GatewayInvoice, line: Adjustment) -> GatewayInvoice:
+    """It was made, and we died before that was noted: whoever asks next finds it in the links."""
+    with desk.store.begin() as tx:
+        link = links.find(tx, KIND, charge, desk.gateway.name)
+        if link is not None and link.state is LinkState.INTENDED:
+            links.linked(tx, link, target=draft.id, now=desk.now())
+    return _filled(desk, draft, charge, line)
+
+
+def _filled(desk: Desk, draft: GatewayInvoice, charge: str, line: Adjustment) -> GatewayInvoice:
+    """We may have died between making it and putting its line on it; what the payer reads is the line of the first attempt."""
+    if draft.state is not GatewayInvoiceState.DRAFT or draft.lines:
+        return draft
+    return desk.gateway.adjust(draft, [line], charge=charge)
 
 
 def collect_since(desk: Desk, row: UnitRow) -> date:

@@ -10,7 +10,7 @@ from functools import partial
 
 from connector.flows import books_invoices, holding
 from connector.flows.bills import UnitBills
-from connector.flows.by_hand import draft_by_hand
+from connector.flows.by_hand import draft_by_hand, found_draft
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit, company_of
 from connector.model.charge import Charge, ChargeState, charge_id
@@ -210,7 +210,7 @@ def _at_gateway(desk: Desk, waiting: Sequence[Charge]) -> dict[str, GatewayInvoi
 
 
 def _draft(desk: Desk, row: PayerRow | None, charge: Charge, found: GatewayInvoice | None, drafts: list[GatewayInvoice]) -> None:
-    draft = found or _by_hand(desk, row, charge)
+    draft = found_draft(desk, charge.id, found, _line(charge)) if found is not None else _by_hand(desk, row, charge)
     if draft is None:
         return
     with desk.store.begin() as tx:

@@ -35,7 +35,7 @@ NAMES = ("clearing", "bank", "fees", "disputed", "reserves", "foreign")
 
 
 @dataclass(kw_only=True, slots=True)
-class Booked:
+class Round:
     """What one round did. `waits`: what a person has to see to; what is merely not due is not in it."""
 
     booked: list[str] = field(default_factory=list)  # names of bookings
@@ -68,7 +68,7 @@ def events_read(desk: Desk, tx: Connection, until: datetime) -> bool:
 # What is remembered
 
 
-def usual(desk: Desk, lines: Iterable[BalanceLine], report: Booked) -> list[BalanceLine]:
+def usual(desk: Desk, lines: Iterable[BalanceLine], report: Round) -> list[BalanceLine]:
     """Those in the company's currency; the others are told."""
     found, currency = list(lines), desk.settings.currency
     report.waits.extend(
@@ -136,7 +136,7 @@ def parked(desk: Desk, tx: Connection) -> frozenset[str]:
     return frozenset(one.subject for one in found if one.tried == tried(desk))
 
 
-def park(desk: Desk, booking: str, error: Rejected, report: Booked) -> None:
+def park(desk: Desk, booking: str, error: Rejected, report: Round) -> None:
     proposed = first_open_day(desk, error)
     with desk.store.begin() as tx:
         stuck.park(tx, StuckKind.BOOKING, booking, why=str(error), tried=tried(desk), proposed=proposed, now=desk.now())

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from connector.errors import ConnectorError, Rejected
 from connector.flows import payout_bookings, payouts_clearing, payouts_deposits
 from connector.flows.desk import Desk
-from connector.flows.payout_bookings import DEPOSIT, KIND, PAYOUTS, WAIT_OF, WAITS, Booked
-from connector.model.bookings import Booking
+from connector.flows.payout_bookings import DEPOSIT, KIND, PAYOUTS, WAIT_OF, WAITS, Round
+from connector.model.bookings import Booked, Booking
 from connector.model.clearing import Waits, payout_booking, wrong_accounts
 from connector.ports import Books, WriteKey
 from connector.store import audit, balance, booking_dates, cursors, links, settings, stuck
@@ -25,9 +25,9 @@ from connector.store.write_once import write_once
 OVERLAP = timedelta(hours=1)  # a line may be listed a little later than it is dated
 
 
-def payouts(desk: Desk) -> Booked:
+def payouts(desk: Desk) -> Round:
     """A round in which nothing happened costs one request to the gateway and none to the books."""
-    report = Booked()
+    report = Round()
     if desk.books is None or desk.settings.accounts.method == "payments_only":
         return report
     if _read(desk):
@@ -38,7 +38,7 @@ def payouts(desk: Desk) -> Booked:
     return report
 
 
-def _note_waits(desk: Desk, report: Booked) -> None:
+def _note_waits(desk: Desk, report: Round) -> None:
     with desk.store.begin() as tx:
         for name, said in ((WAITS, report.waits), (WAIT_OF, report.wait_of)):
             if (settings.get(tx, name) or type(said)()) != said:
@@ -70,7 +70,7 @@ def _read(desk: Desk) -> bool:
 # Book
 
 
-def _book_all(desk: Desk, books: Books, report: Booked) -> None:
+def _book_all(desk: Desk, books: Books, report: Round) -> None:
     with desk.store.read() as tx:
         open_ = [link for link in links.every(tx, KIND, books.name).values() if link.state is LinkState.INTENDED]
         parked = payout_bookings.parked(desk, tx)
@@ -86,18 +86,22 @@ def _book_all(desk: Desk, books: Books, report: Booked) -> None:
             payout_bookings.park(desk, link.source, error, report)
 
 
-def _book(desk: Desk, books: Books, link: Link, report: Booked) -> None:
+def _book(desk: Desk, books: Books, link: Link, report: Round) -> None:
     """What is entered is worked out after the books were asked whether they have it: our own must not be in the way."""
     deposit = payouts_deposits.prepared(desk, books, link) if link.source.startswith(DEPOSIT) else None
     if isinstance(deposit, Waits):
         report.waits.append(deposit.why)
         report.wait_of[link.source] = deposit.why
         return
-    made: list[Booking] = []
+    there: list[Booked] = []
 
     def send(key: WriteKey) -> str:
-        made.append(deposit.checked() if deposit is not None else _booking(desk, books, link))
-        return books.book(made[-1], key=key).id
+        there.append(books.book(deposit.checked() if deposit is not None else _booking(desk, books, link), key=key))
+        return there[-1].id
+
+    def find(key: WriteKey) -> str | None:
+        there.extend(filter(None, [books.find_booking(key)]))
+        return there[-1].id if there else None
 
     write_once(
         desk.store,
@@ -105,19 +109,19 @@ def _book(desk: Desk, books: Books, link: Link, report: Booked) -> None:
         source=link.source,
         target_system=books.name,
         now=desk.now,
-        find=lambda key: found.id if (found := books.find_booking(key)) else None,
+        find=find,
         send=send,
         find_lag=books.find_lag,
-        noted=lambda tx, done: _noted(desk, tx, books, done, made),
+        noted=lambda tx, done: _noted(desk, tx, books, done, there[-1]),
     )
     report.booked.append(link.source)
 
 
-def _noted(desk: Desk, tx: Connection, books: Books, done: Link, made: list[Booking]) -> None:
-    said = {"amount": str(made[-1].amount), "dated": made[-1].dated.isoformat()} if made else {}
+def _noted(desk: Desk, tx: Connection, books: Books, done: Link, booked: Booked) -> None:
     stuck.worked(tx, StuckKind.BOOKING, done.source)
     what = f"booked {done.source} in {books.name}"
-    audit.write(tx, who=desk.settings.worker, what=what, after={"id": done.target, **said}, now=desk.now())
+    after = {"id": done.target, "amount": str(booked.amount), "dated": booked.dated.isoformat()}
+    audit.write(tx, who=desk.settings.worker, what=what, after=after, now=desk.now())
 
 
 def _booking(desk: Desk, books: Books, link: Link) -> Booking:

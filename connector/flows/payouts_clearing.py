@@ -12,7 +12,7 @@ from connector.errors import Rejected
 from connector.flows.desk import Desk
 from connector.flows.payout_bookings import (
     PAYOUTS,
-    Booked,
+    Round,
     account_for,
     arrived,
     ids,
@@ -29,7 +29,7 @@ from connector.store import balance
 from connector.store.balance import Planned
 
 
-def plan(desk: Desk, report: Booked) -> None:
+def plan(desk: Desk, report: Round) -> None:
     with desk.store.read() as tx:
         lines = balance.unplanned(tx)
     mine = usual(desk, lines, report)
@@ -50,7 +50,7 @@ def _plan_payout(desk: Desk, line: BalanceLine, unplanned: Iterable[BalanceLine]
         remember(desk, f"payout:{line.id}", [(line, "bank", payout.arrives)])
 
 
-def _plan_days(desk: Desk, lines: Iterable[BalanceLine], report: Booked) -> None:
+def _plan_days(desk: Desk, lines: Iterable[BalanceLine], report: Round) -> None:
     """A day that is over gets one journal; what comes late gets another one, and none is ever changed."""
     days: dict[date, list[tuple[BalanceLine, str, date]]] = {}
     with desk.store.read() as tx:

@@ -14,7 +14,7 @@ from datetime import date
 from connector.errors import Rejected, RetryLater
 from connector.flows import payout_bookings
 from connector.flows.desk import Desk
-from connector.flows.payout_bookings import DEPOSIT, PAYOUTS, Booked, account_for, park, payout_of, plan_return, remember
+from connector.flows.payout_bookings import DEPOSIT, PAYOUTS, Round, account_for, park, payout_of, plan_return, remember
 from connector.flows.payouts_ours import OursPaid, OursPart, ours_of
 from connector.model.bookings import Booking
 from connector.model.clearing import Waits
@@ -36,7 +36,7 @@ _MADE_THERE = "make its deposit by hand, then: connector dismiss"
 # Settle
 
 
-def plan(desk: Desk, report: Booked) -> None:
+def plan(desk: Desk, report: Round) -> None:
     with desk.store.read() as tx:
         found = balance.unplanned(tx, PAYOUTS)
         parked = payout_bookings.parked(desk, tx)
@@ -54,7 +54,7 @@ def _name(line: BalanceLine) -> str:
     return f"{DEPOSIT}{line.id}"
 
 
-def _plan_payout(desk: Desk, line: BalanceLine, unplanned: Iterable[BalanceLine], report: Booked) -> None:
+def _plan_payout(desk: Desk, line: BalanceLine, unplanned: Iterable[BalanceLine], report: Round) -> None:
     payout = payout_of(desk, line)
     if not payout.stands:
         payout_bookings.settle_returned(desk, line, payout, unplanned)

@@ -163,7 +163,13 @@ def unlink(tx: Connection, link: Link, *, now: datetime, detail: dict[str, Any] 
     `detail` replaces what is there. RetryLater when another process sent or linked since `link` was read.
     """
     past = {_PAST: [*link.past, link.target]} if link.target else {}
-    changes = {"state": LinkState.INTENDED, "target": "", "fingerprint": "", "sent_at": None, "detail": {**(detail or {}), **past}}
+    changes = {
+        "state": LinkState.INTENDED,
+        "target": "",
+        "fingerprint": "",
+        "sent_at": None,
+        "detail": {**(detail or {}), **past},
+    }
     return _change(tx, link, now=now, **changes)
 
 
