@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from connector.errors import Rejected
 from connector.flows.desk import Desk
 from connector.model.invoice import Adjustment, GatewayInvoice, GatewayInvoiceState
-from connector.model.subscription import LiveSubscription
+from connector.model.period import Cycle
+from connector.model.subscription import LiveSubscription, Subscription
 from connector.ports import WriteKey
 from connector.store import links
 from connector.store.links import LinkState
@@ -58,6 +59,23 @@ def _filled(desk: Desk, draft: GatewayInvoice, charge: str, line: Adjustment) ->
     if draft.state is not GatewayInvoiceState.DRAFT or draft.lines:
         return draft
     return desk.gateway.adjust(draft, [line], charge=charge)
+
+
+def nothing_live(
+    desk: Desk, *, unit: str, payer: str, customer: str, currency: str, day: date, description: str
+) -> LiveSubscription:
+    """No subscription makes the draft: there is only whom it is for."""
+    nothing = Subscription(
+        unit=unit,
+        payer=payer,
+        description=description,
+        currency=currency,
+        cycle=Cycle.MONTHLY,
+        bills_on=day,
+        items=(),
+        automatic=True,
+    )
+    return LiveSubscription(id="", customer=customer, generation=0, subscription=nothing, status="", created=desk.now())
 
 
 def collect_since(desk: Desk, row: UnitRow) -> date:

@@ -29,7 +29,7 @@ from connector.model.ledger import (
     reinstated_key,
     reversal_key,
 )
-from connector.store import charges, cursors, freshness, holds, ledger, outbox, settings, stages, stuck, units
+from connector.store import audit, charges, cursors, freshness, holds, ledger, outbox, settings, stages, stuck, units
 from connector.store.stuck import StuckKind
 
 LOOK_BACK = timedelta(days=200)  # how old a charge is read again when the event cursor was lost: disputes come this late
@@ -173,11 +173,16 @@ def _record(desk: Desk, charge: Charge, invoice: GatewayInvoice, entries: Iterab
     with desk.store.begin() as tx:
         payer = _payer(tx, charge)
         written = sum(_append(tx, desk, replace(entry, payer=payer)) for entry in entries)
-        state, collected = _state(charge, invoice), net(ledger.entries(tx, charge=charge.id), charge.currency)
+        state = _state(charge, invoice)
+        booked = net(ledger.entries(tx, charge=charge.id), charge.currency)
+        collected = booked if booked or state is not ChargeState.WRITTEN_OFF else charge.collected
         if (state, collected) != (charge.state, charge.collected):
             charges.update(tx, charge.id, state=state, collected=collected, now=desk.now())
-        if state is not charge.state and state in (ChargeState.PAID, ChargeState.ENDED):
+        if state is not charge.state and state in (ChargeState.PAID, ChargeState.ENDED, ChargeState.WRITTEN_OFF):
             holds.replace(tx, charge.id, [], now=desk.now())  # nothing is to be collected any more
+            if charge.state is ChargeState.HELD:  # it was never released, or that was not noted
+                what = f"found {invoice.state} the gateway's invoice {invoice.id} of charge {charge.id}"
+                audit.write(tx, who=desk.settings.worker, what=what, after={"total": str(invoice.total)}, now=desk.now())
     return written
 
 
@@ -285,6 +290,8 @@ def _state(charge: Charge, invoice: GatewayInvoice) -> ChargeState:
         case GatewayInvoiceState.PAID:
             return ChargeState.PAID
         case GatewayInvoiceState.VOID | GatewayInvoiceState.UNCOLLECTIBLE:
-            return charge.state if charge.state is ChargeState.WRITTEN_OFF else ChargeState.ENDED
+            # Held with nothing owed: we died between writing it off and noting it.
+            nothing_owed = charge.state is ChargeState.HELD and charge.owed is not None and not charge.owed
+            return ChargeState.WRITTEN_OFF if nothing_owed or charge.state is ChargeState.WRITTEN_OFF else ChargeState.ENDED
         case _:
             return ChargeState.RELEASED

@@ -115,8 +115,9 @@ def _converge(desk: Desk, charge: Charge, entry: LedgerEntry) -> PaidRecord:
 
 
 def _written_on(record: PaidRecord, dated: date, before: Mapping[str, Any]) -> dict[str, str]:
-    """Also of a write whose answer was never heard: the record then shows what is ours, and nothing was written any more."""
-    unheard = before.get(_WRITING_ON)
+    """Also of a write whose answer was never heard: the record then shows what is ours, and nothing was written any more. Where
+    it shows what it did before, that write was none, or never arrived."""
+    unheard = before.get(_WRITING_ON) if record.recorded.minor != before.get("recorded") else None
     if record.wrote:
         return {WRITTEN_ON: dated.isoformat() if record.recorded else ""}
     if unheard and record.recorded != record.adopted:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from connector.errors import OutcomeUnknown, Rejected
 from connector.flows import holding
 from connector.flows.bills import UnitBills, open_periods
-from connector.flows.by_hand import collect_since, draft_by_hand
+from connector.flows.by_hand import collect_since, draft_by_hand, nothing_live
 from connector.flows.desk import Desk
 from connector.flows.elsewhere import UNFINISHED, ensure_charge, take_over
 from connector.model.agreement import BillingUnit
@@ -25,7 +25,7 @@ from connector.model.period import Period, bill_date
 from connector.model.pricing import computed
 from connector.model.release import COMPUTED, GONE_DAYS, LEFT_OUT, LEFT_OUT_WAY_ON
 from connector.model.subscription import LiveSubscription
-from connector.store import audit, charges
+from connector.store import audit, charges, payers
 from connector.store import units as unit_rows
 
 log = structlog.get_logger(__name__)
@@ -43,8 +43,26 @@ def missing_drafts(
     take_over(desk, units, since=min(bill_date(period, unit.timing) for unit, period in wanted) - DRAFT_GRACE)
     wanted = _without_draft(desk, units, bills, drafts)
     live = {s.subscription.unit: s for s in desk.gateway.subscriptions()}
-    made = (_made_or_refused(desk, live[unit.key], unit, period) for unit, period in wanted if unit.key in live)
+    found = ((live.get(unit.key) or _of_ended(desk, unit, period), unit, period) for unit, period in wanted)
+    made = (_made_or_refused(desk, by, unit, period) for by, unit, period in found if by is not None)
     return [draft for draft in made if draft is not None]
+
+
+def _of_ended(desk: Desk, unit: BillingUnit, period: Period) -> LiveSubscription | None:
+    """What is billed after an agreement's last day is owed. One that goes on without a subscription is for a person to see to."""
+    with desk.store.read() as tx:
+        payer = payers.get(tx, unit.payer.key)
+    if unit.ends is None or unit.ends > desk.today() or payer is None or not payer.customer:
+        return None
+    return nothing_live(
+        desk,
+        unit=unit.key,
+        payer=unit.payer.key,
+        customer=payer.customer,
+        currency=unit.currency,
+        day=bill_date(period, unit.timing),
+        description=unit.name,
+    )
 
 
 def _made_or_refused(desk: Desk, live: LiveSubscription, unit: BillingUnit, period: Period) -> GatewayInvoice | None:
@@ -96,6 +114,8 @@ def charges_of(
     for draft in sorted(drafts, key=lambda d: (d.bills_on, d.unit, d.id)):
         unit = units.get(draft.unit)
         bound = known[draft.id]
+        if bound is not None and not bound.gateway_invoice and not draft.lines:
+            continue  # we died before its line was on it: whoever makes it goes on with it
         if unit is not None and bound is not None:
             pairs.append((bound, draft))
             continue

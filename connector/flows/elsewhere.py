@@ -15,6 +15,7 @@ from connector.model.invoice import GatewayInvoice, GatewayInvoiceState
 from connector.model.money import Money
 from connector.model.period import Period
 from connector.model.pricing import computed
+from connector.model.release import CLOSED
 from connector.store import audit, charges, holds, settings
 
 UNFINISHED = (ChargeState.WAITING, ChargeState.HELD)
@@ -51,7 +52,18 @@ def tidy(desk: Desk, drafts: Sequence[GatewayInvoice]) -> None:
     for charge in lost:
         invoice = desk.gateway.invoice(charge.gateway_invoice)
         if invoice is not None and invoice.state is not GatewayInvoiceState.DRAFT:
-            mark_released(desk, charge, invoice)
+            mark_released(desk, charge, _written_off(desk, charge, invoice))
+
+
+def _written_off(desk: Desk, charge: Charge, invoice: GatewayInvoice) -> GatewayInvoice:
+    """We died between finalizing what is not to be collected and voiding it. Where it was closed differently a person decides."""
+    with desk.store.read() as tx:
+        asked = any(hold.name == CLOSED for hold in holds.active(tx, charge.id))
+    began = charge.owed is not None and not charge.owed and bool(charge.breakdown) and not asked
+    untouched = invoice.state is GatewayInvoiceState.OPEN and not (
+        invoice.auto_advance or invoice.attempts or invoice.amount_paid
+    )
+    return desk.gateway.write_off(invoice) if began and untouched else invoice
 
 
 def take_over_daily(desk: Desk, units: Mapping[str, BillingUnit]) -> None:
@@ -95,13 +107,14 @@ def _state(charge: Charge, invoice: GatewayInvoice) -> ChargeState:
 
 
 def mark_released(desk: Desk, charge: Charge, invoice: GatewayInvoice) -> None:
+    state = _state(charge, invoice)
     with desk.store.begin() as tx:
         charge = charges.update(
             tx,
             charge.id,
-            state=_state(charge, invoice),
+            state=state,
             owed=Money.zero(charge.currency) if _was_closed(invoice) else invoice.total,
-            released_at=charge.released_at or desk.now(),
+            released_at=charge.released_at or (desk.now() if state is ChargeState.RELEASED else None),
             now=desk.now(),
         )
         holds.replace(tx, charge.id, [], now=desk.now())

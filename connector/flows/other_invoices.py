@@ -10,16 +10,15 @@ from functools import partial
 
 from connector.flows import books_invoices, holding
 from connector.flows.bills import UnitBills
-from connector.flows.by_hand import draft_by_hand, found_draft
+from connector.flows.by_hand import draft_by_hand, found_draft, nothing_live
 from connector.flows.desk import Desk
 from connector.model.agreement import BillingUnit, company_of
 from connector.model.charge import Charge, ChargeState, charge_id
 from connector.model.invoice import Adjustment, GatewayInvoice, PsaInvoice
 from connector.model.money import Money
 from connector.model.other import is_other, one_off, only_bill, period_of, refused, unit_of
-from connector.model.period import Cycle
 from connector.model.release import COMPUTED
-from connector.model.subscription import LiveSubscription, Subscription
+from connector.model.subscription import LiveSubscription
 from connector.store import audit, charges, other_invoices, payers, settings
 from connector.store.other_invoices import Uncollected
 from connector.store.payers import PayerRow
@@ -229,18 +228,15 @@ def _line(charge: Charge) -> Adjustment:
 
 
 def _for(desk: Desk, row: PayerRow, charge: Charge) -> LiveSubscription:
-    """No subscription makes it: there is only whom it is for."""
-    nothing = Subscription(
+    return nothing_live(
+        desk,
         unit=charge.unit,
         payer=charge.payer,
-        description=f"Invoice {charge.psa_number}",
+        customer=row.customer,
         currency=charge.currency,
-        cycle=Cycle.MONTHLY,
-        bills_on=charge.period.start,
-        items=(),
-        automatic=True,
+        day=charge.period.start,
+        description=f"Invoice {charge.psa_number}",
     )
-    return LiveSubscription(id="", customer=row.customer, generation=0, subscription=nothing, status="", created=desk.now())
 
 
 def _drop(desk: Desk, charge: Charge) -> None:

@@ -22,7 +22,7 @@ from connector.flows.supplements import supplements
 from connector.flows.watch import stop_while_paused, watch_all
 from connector.model.agreement import BillingUnit
 from connector.model.bills import period_of_draft
-from connector.model.charge import Charge, ChargeState
+from connector.model.charge import BreakdownLine, Charge, ChargeState
 from connector.model.closed import closed_differently
 from connector.model.invoice import GatewayInvoice, PsaInvoice
 from connector.model.money import Money
@@ -91,8 +91,7 @@ def _others(desk: Desk, drafts: list[GatewayInvoice], report: Released) -> Stand
     except (Rejected, RetryLater, OutcomeUnknown) as error:
         report.failed.append(f"invoices that no agreement bills: {error}")
         return Standing()
-    there = {draft.id for draft in drafts}
-    drafts.extend(draft for draft in others.drafts if draft.id not in there)
+    _take(drafts, others.drafts)
     report.failed.extend(others.failed)
     return others
 
@@ -105,10 +104,14 @@ def _look_for_drafts(
         _note_due_without_invoice(desk, bills)
         note_run(desk, [unit for unit in units.values() if unit.key in bills], bills)
         take_over_daily(desk, units)
-        drafts.extend(missing_drafts(desk, units, bills, drafts))
-        there = {draft.id for draft in drafts}
-        drafts.extend(draft for draft in supplements(desk, units, bills) if draft.id not in there)
+        _take(drafts, missing_drafts(desk, units, bills, drafts))
+        _take(drafts, supplements(desk, units, bills))
     tidy(desk, drafts)
+
+
+def _take(drafts: list[GatewayInvoice], found: Sequence[GatewayInvoice]) -> None:
+    """One that was listed already is as it was read last: an interrupted one has got its line since."""
+    drafts[:] = {draft.id: draft for draft in (*drafts, *found)}.values()
 
 
 def _all_drafts(desk: Desk, round_: Round, pairs: Sequence[tuple[Charge, GatewayInvoice]], report: Released) -> None:
@@ -194,8 +197,9 @@ def _carry_out(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Deci
             _note_bill(desk, charge, on, bill, nothing=any(reason.name == CLOSED for reason in reasons))
             holding.hold(desk, charge, reasons)
             report.held.append(charge.id)
-        case WriteOff(bill=bill):
-            _note_bill(desk, charge, charge.charge_date, bill, nothing=True)  # written ahead: known after a crash
+        case WriteOff(bill=bill, breakdown=breakdown):
+            _note_bill(desk, charge, charge.charge_date, bill, nothing=True)
+            _intend(desk, charge, owed=Money.zero(charge.currency), breakdown=breakdown)
             desk.gateway.write_off(draft)
             _finish(desk, charge, decision, state=ChargeState.WRITTEN_OFF)
             report.written_off.append(charge.id)
@@ -207,7 +211,8 @@ def _carry_out(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Deci
 
 
 def _release(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Release) -> None:
-    _intend(desk, charge, decision)
+    _note_bill(desk, charge, decision.on, decision.bill)
+    _intend(desk, charge, owed=decision.owed, breakdown=decision.breakdown)
     adjusted = desk.gateway.adjust(draft, decision.adjustments, charge=charge.id)
     if adjusted.total != decision.owed:
         # The gateway's own lines changed between our read and the adjustment: make it equal once more, or not at all.
@@ -218,11 +223,10 @@ def _release(desk: Desk, charge: Charge, draft: GatewayInvoice, decision: Releas
     _finish(desk, charge, decision, state=ChargeState.RELEASED)
 
 
-def _intend(desk: Desk, charge: Charge, decision: Release) -> None:
-    """Written ahead: should we die after the release, what was released and why is known."""
-    _note_bill(desk, charge, decision.on, decision.bill)
+def _intend(desk: Desk, charge: Charge, *, owed: Money, breakdown: Sequence[BreakdownLine]) -> None:
+    """Written ahead: should we die after the gateway did it, what was released or written off, and why, is known."""
     with desk.store.begin() as tx:
-        charges.update(tx, charge.id, owed=decision.owed, breakdown=decision.breakdown, now=desk.now())
+        charges.update(tx, charge.id, owed=owed, breakdown=breakdown, now=desk.now())
 
 
 def _finish(desk: Desk, charge: Charge, decision: Release | WriteOff, *, state: ChargeState) -> None:

@@ -89,6 +89,9 @@ def _without(rows: list[Any], others: list[Any]) -> list[Any]:
 
 
 def _tells_too(row: dict[str, Any], missing: dict[str, Any]) -> bool:
-    """After a kill the charge was found as released or written off; a retried step may say so in a line of its own."""
+    """After a kill the charge was found as released or written off; a retried step may say so in a line of its own. What was
+    recovered before the kill is not recovered once more."""
+    if missing["what"] == row["what"] == "recovered the store":
+        return True
     verb, _, charge = missing["what"].rpartition(" ")
     return verb in ("released charge", "written_off charge") and row["what"].startswith("found ") and row["what"].endswith(charge)

@@ -55,6 +55,8 @@ def _books_renamed(found: dict[str, Any]) -> dict[str, Any]:
     names: dict[str, str] = {}
     for table in _ENTERED:
         for row in found["quickbooks"].get(table, []):
+            for line in row.get("Line", []):
+                line.pop("LineEx", None)  # the partner's own numbers
             said = {name: value for name, value in row.items() if name not in ("Id", "MetaData", "SyncToken")}
             names[row["Id"]] = f"{table} {_digest(json.dumps(said, sort_keys=True))}"
             row["Id"] = "its own"
