@@ -9,13 +9,14 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 PACKAGES := connector adapters tests
 
 .DEFAULT_GOAL := help
-.PHONY: crash-matrix help demo test simulate fuzz lint format bench lock clean
+.PHONY: crash-matrix help demo test simulate soak fuzz lint format bench lock clean
 
 help:
 	@echo "make demo    the real agent against simulated partners, through two billing periods"
 	@echo "make test    all tests"
 	@echo "make simulate  months of seeded life with faults and crashes (SEEDS=200, or SEED=7 STEPS=120 for one; LIFE=owed)"
 	@echo "make crash-matrix  kill the agent before and after every write it makes, and compare what is left"
+	@echo "make soak    a year of 2,000 agreements with faults: memory, threads, files, store (AGREEMENTS=200 MONTHS=6)"
 	@echo "make fuzz    every field of every partner's answers spoilt in every way (make test tries a spread of them)"
 	@echo "make lint    style, types, and which module may import which"
 	@echo "make format  put the sources into shape"
@@ -33,6 +34,9 @@ test: $(VENV)/.dev
 SEEDS ?= 20
 simulate: $(VENV)/.dev
 	PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED) --trace) $(if $(STEPS),--steps $(STEPS)) $(if $(LIFE),--life $(LIFE))
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak
 
 fuzz: $(VENV)/.dev
 	FUZZ=all $(BIN)/pytest -n auto tests/fuzz

@@ -7,7 +7,7 @@ mistake. What was finalized all the same is told by reconciliation: it is in no 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from connector.errors import OutcomeUnknown, Rejected, RetryLater
@@ -22,15 +22,18 @@ from connector.store import audit, charges, units
 from connector.store.units import UnitRow
 
 
-def write_off_strays(desk: Desk, drafts: Iterable[GatewayInvoice], unknown: Collection[str]) -> tuple[list[str], list[str]]:
+def write_off_strays(desk: Desk, drafts: Sequence[GatewayInvoice], unknown: Collection[str]) -> tuple[list[str], list[str]]:
     """Of the `unknown` ones those that are still nothing's after GONE_DAYS: ids of the written off, and what was refused.
 
-    Should the agreement take its old bill day again, and its period be billed, a draft is made by hand as for any other.
+    One that a charge stands for ends with its charge (`gone`). Should the agreement take its old bill day again, and its period
+    be billed, a draft is made by hand as for any other.
     """
     done, failed = [], []
     before = desk.today() - timedelta(days=GONE_DAYS)
+    with desk.store.read() as tx:
+        charged = {draft.id for draft in drafts if charges.by_gateway_invoice(tx, draft.id) or charges.get(tx, draft.charge)}
     for draft in drafts:
-        if draft.id not in unknown or draft.bills_on > before:
+        if draft.id not in unknown or draft.id in charged or draft.bills_on > before:
             continue
         try:
             desk.gateway.write_off(draft)

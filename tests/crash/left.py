@@ -55,6 +55,7 @@ def _rows(tx: sa.Connection, table: sa.Table) -> list[dict[str, Any]]:
     rows = [dict(row._mapping) for row in tx.execute(sa.select(*kept))]
     if table.name == "link":  # nothing noted, and an empty note, mean the same
         rows = [{**row, "detail": {name: value for name, value in row["detail"].items() if value}} for row in rows]
+        rows = [{**row, "state": "", "target": ""} if row["kind"] == "reduction" else row for row in rows]
     return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
 
 

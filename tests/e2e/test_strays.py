@@ -26,7 +26,7 @@ def of_march(m: Msp) -> list[str]:
     return [row["status"] for row in at_stripe(m) if row["metadata"].get("charge") is None and row["total"]]
 
 
-def test_the_draft_of_a_day_that_is_no_bill_day_any_more_is_written_off_after_two_weeks(tmp_path: Path) -> None:
+def test_the_draft_of_a_day_that_is_no_bill_day_any_more_is_written_off_after_a_week(tmp_path: Path) -> None:
     with msp(tmp_path, agreements=0) as m:
         renewed_while_the_agent_is_down(m)
         m.cycle()
