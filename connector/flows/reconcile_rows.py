@@ -10,6 +10,7 @@ from connector.flows import reconcile_payments, settled, told_of_reversals
 from connector.flows.decisions import decision_of, reversals_of
 from connector.flows.deliver_psa import WRITTEN_ON
 from connector.flows.desk import Desk
+from connector.flows.meanings import meanings_of
 from connector.flows.reconcile_facts import Facts
 from connector.flows.reconcile_subjects import Subject
 from connector.model.agreement import company_of
@@ -19,6 +20,7 @@ from connector.model.drift import Row
 from connector.model.invoice import PsaInvoice
 from connector.model.ledger import LedgerEntry, net, went_back
 from connector.model.money import Money, total
+from connector.model.reversal import kept
 from connector.store import links, outbox
 from connector.store.links import Link
 from connector.store.outbox import Delivery, DeliveryState
@@ -90,6 +92,7 @@ def _with_payments(desk: Desk, subject: Subject, facts: Facts, row: Row) -> Row:
         other_payer=_other_payer(subject),
         sync_to_books=desk.books is not None and desk.settings.books_sync,
         overdue=_overdue(desk, subject.entries),
+        kept=_kept(desk, subject),
     )
 
 
@@ -115,6 +118,11 @@ def _overdue(desk: Desk, entries: Sequence[LedgerEntry]) -> int | None:
     """Days after which another writer should have brought all of it, once they are over."""
     days = desk.settings.wait_days
     return days if entries and max(entry.at for entry in entries) + timedelta(days=days) <= desk.now() else None
+
+
+def _kept(desk: Desk, subject: Subject) -> Money:
+    with desk.store.read() as tx:
+        return kept(subject.entries, meanings_of(tx, desk, subject.entries), subject.currency)
 
 
 def _recorded(desk: Desk, subject: Subject) -> Money | None:

@@ -115,6 +115,7 @@ class Row:
     paid_as_written: date | None = None  # the day that we wrote there
     other_payer: str = ""  # the company whose bill it is in the PSA, where another one was charged
     sync_to_books: bool = False  # the PSA's own sync brings payments there
+    kept: Money | None = None  # what the PSA is to show of ours: also what was refunded as a credit, or may yet come back
     overdue: int | None = None  # the days that another writer had, once they are over
 
     @property
@@ -294,11 +295,12 @@ def _amounts(row: Row) -> Iterator[Drift]:
             "refund the difference in the gateway's dashboard",
         )
     elif row.psa_recorded is not None and _did_not_fit(row):
-        too_much = row.ledger - row.psa_recorded
+        shown = row.kept if row.kept is not None else row.ledger
+        too_much = shown - row.psa_recorded
         yield _drift(
             row,
             "paid_twice",
-            f"invoice {row.psa_number} shows {row.psa_recorded} of the {row.ledger} collected: a payment or credit memo of"
+            f"invoice {row.psa_number} shows {row.psa_recorded} of the {shown} collected: a payment or credit memo of"
             f" somebody else took the room of the other {too_much}",
             f"refund {too_much} in the gateway's dashboard, with the metadata"
             " psa_connector_intent=overpayment, or keep it as the payer's credit",
@@ -314,7 +316,8 @@ def _amounts(row: Row) -> Iterator[Drift]:
 
 def _did_not_fit(row: Row) -> bool:
     is_settled = row.psa_open is not None and row.psa_open.minor <= 0 and not (row.pending_psa or row.parked_psa)
-    return is_settled and row.writes_psa and row.psa_recorded is not None and row.psa_recorded < row.ledger
+    shown = row.kept if row.kept is not None else row.ledger
+    return is_settled and row.writes_psa and row.psa_recorded is not None and row.psa_recorded < shown
 
 
 def _balances(row: Row) -> Iterator[Drift]:

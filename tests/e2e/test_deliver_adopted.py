@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.back import days, paid
 from tests.e2e.msp import Msp, msp
 
 NAME = "Contoso Dental"
@@ -105,3 +106,22 @@ def test_a_cheque_for_a_part_before_the_charge_leaves_the_rest_to_collect(tmp_pa
         assert [row["amount"] for row in m.psa_payments()] == [200, 300]
         assert [row["Balance"] for row in m.books("Invoice")] == [0]
         assert m.reconcile().ties
+
+
+def test_a_refund_that_comes_back_beside_a_cheque_is_told_also_where_another_part_was_credited(
+    tmp_path: Path,
+) -> None:
+    """111.11 went back and was paid by cheque in part; then the refund failed, and not all of it fits on the invoice again."""
+    with msp(tmp_path, agreements=0) as m:
+        payment = paid(m)
+        m.act("stripe.refund", payment_intent=payment, amount=16666, intent="credit")
+        cancelled = m.act("stripe.refund", payment_intent=payment, amount=11111, intent="cancel_payment")
+        days(m)
+        m.act("office.record_payment", invoice="10401", amount="66.66", member="Bookkeeper")
+        days(m)
+        m.act("stripe.fail_refund", refund=cancelled["id"])
+        days(m, 2)
+
+        told = {drift.kind: drift for drift in m.reconcile().drifts}
+        assert "433.34 USD of the 500.00 USD" in told["paid_twice"].message
+        assert "refund 66.66 USD in" in told["paid_twice"].repair
