@@ -31,7 +31,7 @@ from tests.crash.processes import Failed, fork, wait
 from tests.e2e.msp import write_config
 
 ROUNDS = 2  # what a round leaves to the next is done in the second
-RESTART = timedelta(minutes=1)  # until the process runs again: by then a gateway shows what it did
+RESTART = timedelta(minutes=1)  # until the process runs again, by when a gateway shows what it did; or until the next look
 LATER_H = (2, 2, 2)  # whatever had an unknown outcome may be looked up again by then, and what was made then is carried on
 
 
@@ -169,9 +169,9 @@ class Walk:
                 == -signal.SIGKILL
             )
             points = [] if killed else [Point(**row) for row in json.loads((folder / "points.json").read_text())]
+            with self.world.lock:
+                self.world.advance(self.world.now + RESTART)
             if killed:
-                with self.world.lock:
-                    self.world.advance(self.world.now + RESTART)
                 _agent(folder, config, stage, Points(), rounds=1, again=True)
             if to_the_end:
                 _agent(folder, config, Stage(name="afterwards", agent=_goes_on(sandbox.url)), Points(), rounds=0)
