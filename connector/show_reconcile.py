@@ -125,6 +125,7 @@ def as_json(result: Reconciliation, totals: Totals) -> dict[str, Any]:
     return {
         "ties": result.ties,
         "since": result.since,
+        "totals_since": totals.since,
         "totals": totals.months,
         "drifts": list(map(_drift_json, in_order(result))),
         "rows": [{"number": row.psa_number, **_row_json(row)} for row in result.rows],

@@ -106,3 +106,10 @@ def test_the_command_shows_the_plan_first_then_carries_it_out_and_reads_it_back(
     assert 0 in open_in_books(told)
     assert "goes away by itself" in by_hand.stdout
     assert typed(told, "repair", "ffffffff").exit_code != EXIT_PROBLEM  # raised to `main`, which prints it
+
+
+def test_for_a_program_the_totals_say_from_which_day_they_count(told: Msp) -> None:
+    answer = json.loads(typed(told, "reconcile", "--json").stdout)
+
+    assert answer["totals_since"] == answer["since"]
+    assert {one["month"] for one in answer["totals"]} >= {"2026-02"}
