@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 _ID = re.compile(r"\b[a-z]+_(?:test_)?[A-Za-z0-9]{10,}")
-_ENTERED = ("Payment", "JournalEntry", "Transfer", "Deposit")
+_ENTERED = ("JournalEntry", "Transfer", "Payment", "Deposit")  # each names only what stands before it
+_JOURNAL = re.compile(r"\bjournal:(\d+)")
 _DEPTH = 4  # so far an object is told from another by what it points to
 
 
@@ -57,15 +58,21 @@ def _books_renamed(found: dict[str, Any]) -> dict[str, Any]:
         for row in found["quickbooks"].get(table, []):
             for line in row.get("Line", []):
                 line.pop("LineEx", None)  # the partner's own numbers
-            said = {name: value for name, value in row.items() if name not in ("Id", "MetaData", "SyncToken")}
+                _linked(line, names)
+            said = {name: value for name, value in row.items() if name not in ("Id", "MetaData", "SyncToken", "LinkedTxn")}
             names[row["Id"]] = f"{table} {_digest(json.dumps(said, sort_keys=True))}"
             row["Id"] = "its own"
     for rows in found["quickbooks"].values():
         for row in rows if isinstance(rows, list) else []:
-            for link in row.get("LinkedTxn", []):
-                link["TxnId"] = names.get(link["TxnId"], link["TxnId"])
+            _linked(row, names)
     _rename(found["store"], names)
     return found
+
+
+def _linked(row: dict[str, Any], names: dict[str, str]) -> None:
+    for link in row.get("LinkedTxn", []):
+        if link["TxnType"] in _ENTERED:
+            link["TxnId"] = names.get(link["TxnId"], link["TxnId"])
 
 
 def _rename(store: dict[str, list[dict[str, Any]]], names: dict[str, str]) -> None:
@@ -75,9 +82,17 @@ def _rename(store: dict[str, list[dict[str, Any]]], names: dict[str, str]) -> No
     for row in store.get("delivery", []):
         if row["target"].startswith("books:"):
             row["external_id"] = _name(row["external_id"], names)
+            row["note"] = _told(row["note"], names)
     for row in store.get("audit", []):
-        if isinstance(row["after"], dict) and "id" in row["after"]:
-            row["after"]["id"] = _name(row["after"]["id"], names)
+        after = row["after"] if isinstance(row["after"], dict) else {}
+        if "id" in after:
+            after["id"] = _name(after["id"], names)
+        if "note" in after:
+            after["note"] = _told(after["note"], names)
+
+
+def _told(note: str, names: dict[str, str]) -> str:
+    return _JOURNAL.sub(lambda match: names.get(match[1], match[0]), note)
 
 
 def _name(id: Any, names: dict[str, str]) -> Any:
