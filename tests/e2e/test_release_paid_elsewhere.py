@@ -422,3 +422,25 @@ def test_a_credit_balance_at_stripe_is_never_counted_as_collected_unless_it_was(
         invoice = only(at_stripe(m))
         assert invoice["amount_paid"] in (0, 30000)
         assert only(bills(m, id))["payments"] * 100 == invoice["amount_paid"]
+
+
+@pytest.mark.parametrize(("action", "ended"), [("void_invoice", "void"), ("mark_uncollectible", "uncollectible")])
+def test_what_the_owner_gives_up_at_the_gateway_is_not_collected_again_and_is_told(
+    tmp_path: Path, action: str, ended: str
+) -> None:
+    with msp(tmp_path, agreements=0) as m:
+        id = m.sign_up(behaviour="decline")
+        m.to("2026-02-03")
+        m.cycle()
+        (invoice,) = at_stripe(m, "open")
+        m.act(f"stripe.{action}", invoice=invoice["id"])
+        m.through("2026-02-20")
+
+        assert charge_of(m, id).state is ChargeState.ENDED
+        assert [row["status"] for row in at_stripe(m) if row["total"]] == [
+            "void" if action == "void_invoice" else "uncollectible"
+        ]
+        assert only(bills(m, id))["balance"] == 500
+        (drift,) = m.reconcile().drifts
+        assert drift.kind == "not_collected"
+        assert "voided or given up at the gateway" in drift.message
